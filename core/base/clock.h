@@ -1,0 +1,12 @@
+/* Time: monotonic for durations, unix for records. */
+#ifndef QSV_CLOCK_H
+#define QSV_CLOCK_H
+
+double qsv_clock_monotonic_s(void);
+double qsv_clock_unix_s(void);
+void qsv_clock_nap_s(double seconds);
+
+/* "2026-01-31T12:00:00Z" into buf. */
+void qsv_clock_utc(double unix_s, char buf[24]);
+
+#endif

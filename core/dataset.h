@@ -1,0 +1,48 @@
+/* Data sets: u8 pixels and a class by image number. One row of a table of readers each.
+ *
+ * Images are [height][width][channels], all of one size. Reading is by image number, in any order.
+ * Not thread-safe.
+ */
+#ifndef QSV_DATASET_H
+#define QSV_DATASET_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/graph.h"
+
+struct qsv_dataset;
+
+struct qsv_dataset_source {
+    const char *format;    /* "idx", "hdf5", or NULL: recognised by the file's first bytes */
+    const char *images;    /* path */
+    const char *labels;    /* path; NULL where the images' file holds them */
+    uint64_t first, count; /* a slice: images first .. first+count-1; count 0: to the end */
+};
+
+/* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. */
+enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
+                                 struct qsv_error *err);
+void qsv_dataset_close(struct qsv_dataset *d);
+
+uint64_t qsv_dataset_count(const struct qsv_dataset *d);
+struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
+/* A hash over format-independent contents: shape, every pixel and label of the slice, in order. */
+uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
+/* The largest label of the slice. */
+uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
+
+/* pixels [h][w][c] of image i (of the slice) and its label; either pointer may be NULL. */
+enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
+                                 uint32_t *label, struct qsv_error *err);
+
+/* Checks that the data set suits a model's input: same channels, and the size is the input's or
+ * half of it (then doubled by nearest neighbour), and labels are below classes. *factor becomes 1
+ * or 2. */
+enum qsv_status qsv_dataset_check(const struct qsv_dataset *d, struct qsv_shape input,
+                                  uint32_t classes, uint32_t *factor, struct qsv_error *err);
+
+/* Repeats each pixel of in [h][w][c] factor x factor times into out [h*factor][w*factor][c]. */
+void qsv_image_enlarge(const uint8_t *in, struct qsv_shape shape, uint32_t factor, uint8_t *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* Post-training quantizers: weights of one layer -> codes and scales. One row of a table each.
+ *
+ * Symmetric, one scale an output channel: weight ~ code x scale.
+ */
+#ifndef QSV_QUANTIZER_H
+#define QSV_QUANTIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/format.h"
+
+enum qsv_scale_rule {
+    QSV_SCALE_MAX, /* the largest magnitude of the channel becomes the largest code */
+    QSV_SCALE_MSE  /* least squared error over a grid of scales */
+};
+
+struct qsv_quantizer {
+    const char *name; /* "round" */
+    enum qsv_scale_rule scale;
+};
+
+/* weights [out_ch][per_channel] finite f32, row-major; codes like weights; scale [out_ch], never 0,
+ * NaN or infinite (1 for a channel whose weights are all zero). An integer format. The same bits on
+ * every machine. */
+void qsv_quantize(const struct qsv_quantizer *q, enum qsv_format format, const float *weights,
+                  size_t out_ch, size_t per_channel, int8_t *codes, float *scale);
+
+/* "max" or "mse". */
+const char *qsv_scale_rule_name(enum qsv_scale_rule r);
+int qsv_scale_rule_find(enum qsv_scale_rule *out, const char *name); /* 1 when found, else 0 */
+
+/* Adds everything that decides the codes: part of a run's identity. */
+void qsv_quantizer_hash(const struct qsv_quantizer *q, struct qsv_hash *h);
+
+#endif

@@ -1,0 +1,41 @@
+/* A trial's metrics: its records added up, and what follows from them. */
+#ifndef QSV_METRICS_H
+#define QSV_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/cost.h"
+#include "jobs/record.h"
+
+struct qsv_metrics {
+    uint64_t trial_id;
+    uint64_t n_images;
+    uint64_t n_top1, n_top5, n_only_trial, n_only_baseline;
+    double loss_sum, loss_diff_sum, loss_diff_square_sum, kl_sum, kl_square_sum;
+    uint64_t ac_ops, mac_ops;
+    double drift_sum; /* of records, each weighted by its images */
+    double wall_s;
+    struct qsv_bytes bytes;
+    struct qsv_energy energy;
+};
+
+/* Adds one record's sums; records must come by rising shard, so that float sums are the same in
+ * every run. */
+void qsv_metrics_add(struct qsv_metrics *m, const struct qsv_record *r);
+
+double qsv_metrics_top1(const struct qsv_metrics *m); /* per cent */
+double qsv_metrics_top5(const struct qsv_metrics *m); /* per cent */
+double qsv_metrics_top1_drop(
+    const struct qsv_metrics *m); /* percentage points below the baseline on the same images */
+double qsv_metrics_loss(const struct qsv_metrics *m);     /* mean, nats */
+double qsv_metrics_kl(const struct qsv_metrics *m);       /* mean, nats */
+double qsv_metrics_kl_error(const struct qsv_metrics *m); /* standard error of the mean */
+double qsv_metrics_drift(const struct qsv_metrics *m);
+
+/* 95 % interval of the drop in percentage points, paired: the Wald interval of a difference of
+ * matched proportions after adding 1/2 to each cell of the 2x2 table (Agresti and Min, Statistics
+ * in Medicine 24:729, 2005). */
+void qsv_metrics_drop_interval(const struct qsv_metrics *m, double *low, double *high);
+
+#endif

@@ -1,0 +1,85 @@
+/* The sweep's spec: what cluster.yaml says, checked and with defaults filled in.
+ *
+ * Keys are one table (jobs/spec_keys.c): name, type, range, default, a line of help; the reader,
+ * `--help`, the man page and docs/spec.md are made from it. An unknown key, wrong type or value out
+ * of range is QSV_EINPUT with file, line, what was found and what is allowed, and the nearest key
+ * where one is close. Relative paths are taken from the spec file's folder.
+ */
+#ifndef QSV_SPEC_H
+#define QSV_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/strbuf.h"
+#include "core/cost.h"
+#include "core/format.h"
+#include "core/quantizer.h"
+#include "jobs/setting.h"
+
+enum qsv_granularity { QSV_BY_LAYER, QSV_BY_BLOCK, QSV_BY_STAGE };
+
+struct qsv_spec_images { /* dataset:, calibration: */
+    char *format;        /* NULL: recognised */
+    char *images, *labels;
+    uint64_t first, count; /* count 0: to the end */
+};
+
+struct qsv_spec {
+    char *path;  /* the spec file */
+    char *model; /* model .h5 */
+    struct qsv_spec_images dataset;
+    bool has_calibration;
+    struct qsv_spec_images calibration;
+
+    struct {            /* search: */
+        char *strategy; /* a name in the strategy table */
+        enum qsv_granularity granularity;
+        uint8_t formats[QSV_N_FORMATS]; /* the search's, by falling bits, without repeats */
+        uint32_t n_formats;
+        uint64_t sensitivity_images; /* of step 1 */
+        uint64_t decision_images;    /* that decide in steps 2 and 3; 0: all there are */
+        uint32_t candidates;         /* evaluated at once in steps 2 and 3 */
+        uint32_t max_rounds;         /* of step 3 */
+        uint64_t max_evaluations;    /* trials of the random strategy; 0: as many as qsvit spent in
+                                        this run */
+        uint64_t seed;
+    } search;
+
+    struct qsv_quantizer quantizer;
+
+    struct {                  /* constraint: NaN or 0 where not given */
+        double max_top1_drop; /* percentage points */
+        uint64_t max_bytes;   /* of model_bytes */
+        double max_energy_pj; /* an image */
+    } constraint;
+
+    struct qsv_pin *pins; /* in file order */
+    size_t n_pins;
+
+    struct qsv_energy_constants energy;
+
+    uint32_t shard_images;
+    uint32_t ranks;      /* 0: one a core, and one more for the coordinator */
+    double task_seconds; /* aimed-at length of a task */
+    char *launcher;      /* scheduler: launcher: "local" */
+    char *run;           /* the run's folder */
+    char *text;          /* the file as it was, for the frozen copy */
+    size_t text_bytes;
+};
+
+enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qsv_error *err);
+/* The same over text in memory; path is for messages and relative paths. */
+enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t bytes,
+                               const char *path, struct qsv_error *err);
+void qsv_spec_destroy(struct qsv_spec *s);
+
+/* Every key with type, range, default and help: as plain text, and as man page source (roff) or
+ * Markdown. */
+enum qsv_key_style { QSV_KEYS_TEXT, QSV_KEYS_ROFF, QSV_KEYS_MARKDOWN };
+void qsv_spec_describe_keys(struct qsv_strbuf *out, enum qsv_key_style style);
+
+const char *qsv_granularity_name(enum qsv_granularity g);
+
+#endif

@@ -1,0 +1,71 @@
+/* Strategies: straight-line searches over an evaluator. One row of a table each.
+ *
+ * A strategy is deterministic: what it asks depends only on the spec, the model and the answers,
+ * never on time, ranks or what was recorded before.
+ */
+#ifndef QSV_STRATEGY_H
+#define QSV_STRATEGY_H
+
+#include "core/model.h"
+#include "jobs/evaluator.h"
+#include "jobs/spec.h"
+
+/* Groups of layers that get one format together. Pinned layers belong to no group. */
+struct qsv_group {
+    const char *name; /* the layer's, block's or stage's */
+    uint32_t *layers;
+    uint32_t n_layers;
+    uint64_t n_weights;
+};
+
+struct qsv_space {
+    const struct qsv_model *model;
+    struct qsv_group *groups; /* network order */
+    uint32_t n_groups;
+    uint8_t *pinned; /* [n_layers]: format of a pinned layer; QSV_N_FORMATS: free */
+    uint8_t formats[QSV_N_FORMATS];
+    uint32_t n_formats; /* by falling bits */
+};
+
+enum qsv_status qsv_space_create(struct qsv_space **out, const struct qsv_model *model,
+                                 const struct qsv_spec *spec, struct qsv_error *err);
+void qsv_space_destroy(struct qsv_space *s);
+/* formats [n_layers] from one format a group (group_formats [n_groups]) and the pins. */
+void qsv_space_expand(const struct qsv_space *s, const uint8_t *group_formats, uint8_t *formats);
+
+struct qsv_sensitivity { /* step 1, one cell: group g alone at format f, all else f32 */
+    struct qsv_metrics metrics;
+};
+
+struct qsv_selection {
+    uint8_t *
+        formats; /* [n_layers] what was selected, or the nearest where nothing met the constraint */
+    bool meets;  /* the constraint, on all judging images */
+    uint64_t trial_id;
+    struct qsv_metrics judged;   /* on all judging images */
+    struct qsv_metrics decided;  /* on the images that decided */
+    struct qsv_metrics baseline; /* all judging images */
+    uint8_t *base_formats; /* [n_layers] base settings of step 2; NULL: the strategy has none */
+    struct qsv_metrics base_decided;
+    struct qsv_sensitivity *sensitivity; /* [n_groups][n_formats], NULL: none */
+    uint64_t n_evaluations;              /* (trial, image set) questions asked */
+    uint64_t image_forwards;             /* images x trials asked, whole networks */
+};
+
+void qsv_selection_fini(struct qsv_selection *s);
+
+struct qsv_strategy {
+    const char *name, *summary;
+    /* Fills *out (zeroed by the caller; finish with qsv_selection_fini, also on failure). QSV_OK
+     * also where nothing meets the constraint (out->meets is false). */
+    enum qsv_status (*search)(const struct qsv_space *space, const struct qsv_spec *spec,
+                              struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                              struct qsv_error *err);
+};
+
+/* NULL-terminated; find gives NULL where there is none of that name. */
+extern const struct qsv_strategy *const qsv_strategies[];
+const struct qsv_strategy *qsv_strategy_find(const char *name);
+const char *qsv_strategy_names(void); /* "qsvit, uniform, random" */
+
+#endif

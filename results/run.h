@@ -1,0 +1,44 @@
+/* What describes a run: written into every segment and results.h5, and compared when a run is
+ * resumed. */
+#ifndef QSV_RUN_H
+#define QSV_RUN_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/model.h"
+#include "jobs/partition.h"
+#include "jobs/record.h"
+#include "jobs/spec.h"
+
+enum { QSV_SCHEMA_VERSION = 1 };
+
+/* The parts of a run's identity. Records of another identity are never mixed in. */
+struct qsv_identity {
+    uint64_t model;       /* hash of the model */
+    uint64_t dataset;     /* fingerprint of the judging images */
+    uint64_t calibration; /* of the deciding ones; 0: none */
+    uint64_t order;       /* hash of the image order (seed, counts) */
+    uint32_t shard_images;
+    uint64_t quantizer; /* hash of the quantizer's settings */
+    uint32_t engine;    /* QSV_ENGINE_NUMERICS */
+};
+
+/* One hash over all parts. */
+uint64_t qsv_identity_hash(const struct qsv_identity *id);
+/* QSV_EIDENTITY naming each field that differs, with both values; QSV_OK where all are the same. */
+enum qsv_status qsv_identity_compare(const struct qsv_identity *run, const struct qsv_identity *now,
+                                     const char *path, struct qsv_error *err);
+
+/* Everything the store needs to know of what is being recorded. The pointers are the caller's and
+ * outlive the store. */
+struct qsv_run {
+    struct qsv_identity identity;
+    const struct qsv_model *model;
+    const struct qsv_partition *partition;
+    struct qsv_record_shape shape;
+    struct qsv_energy_constants energy;
+    double created_unix_s;
+};
+
+#endif
