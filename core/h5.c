@@ -1,5 +1,6 @@
 #include "core/h5.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
