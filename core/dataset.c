@@ -167,34 +167,51 @@ static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error 
     return st;
 }
 
-enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
-                                 struct qsv_error *err)
+static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_dataset_source *source,
+                                  bool fingerprint, struct qsv_error *err)
 {
-    const struct qsv_data_reader *reader = NULL;
-    *out = NULL;
-    enum qsv_status st = find_reader(&reader, source, err);
-    if (st)
-        return st;
-    struct qsv_dataset *d = qsv_alloc(1, sizeof *d);
-    if (!d)
-        return qsv_fail_memory(err, source->images);
-    d->reader = reader;
-    d->path = qsv_strdup(source->images);
-    st = d->path ? reader->open(&d->state, &d->info, source->images, source->labels, err)
-                 : qsv_fail_memory(err, source->images);
+    enum qsv_status st = find_reader(&d->reader, source, err);
+    if (!st && !(d->path = qsv_strdup(source->images)))
+        st = qsv_fail_memory(err, source->images);
+    if (!st)
+        st = d->reader->open(&d->state, &d->info, source->images, source->labels, err);
     if (!st)
         st = check_info(d, err);
     if (!st)
         st = cut_slice(d, source->first, source->count, err);
     if (!st)
         st = load_labels(d, err);
-    if (!st && !source->skip_fingerprint)
+    if (!st && fingerprint)
         st = take_fingerprint(d, err);
+    return st;
+}
+
+static enum qsv_status open_new(struct qsv_dataset **out, const struct qsv_dataset_source *source,
+                                bool fingerprint, struct qsv_error *err)
+{
+    struct qsv_dataset *d = qsv_alloc(1, sizeof *d);
+    *out = NULL;
+    if (!d)
+        return qsv_fail_memory(err, source->images);
+    enum qsv_status st = open_files(d, source, fingerprint, err);
     if (st)
         qsv_dataset_close(d);
     else
         *out = d;
     return st;
+}
+
+enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
+                                 struct qsv_error *err)
+{
+    return open_new(out, source, true, err);
+}
+
+enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
+                                       const struct qsv_dataset_source *source,
+                                       struct qsv_error *err)
+{
+    return open_new(out, source, false, err);
 }
 
 void qsv_dataset_close(struct qsv_dataset *d)

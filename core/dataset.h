@@ -20,19 +20,23 @@ struct qsv_dataset_source {
     const char *images;    /* path */
     const char *labels;    /* path; NULL where the images' file holds them */
     uint64_t first, count; /* a slice: images first .. first+count-1; count 0: to the end */
-    bool skip_fingerprint; /* opens without reading every pixel */
 };
 
-/* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. Every label
- * is read, and unless the source says otherwise every pixel, for the fingerprint. */
+/* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. Reads every
+ * label and pixel of the slice, for the fingerprint. */
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err);
+/* The same for files that were opened like that before, by this process or another: reads no pixel,
+ * has no fingerprint. */
+enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
+                                       const struct qsv_dataset_source *source,
+                                       struct qsv_error *err);
 void qsv_dataset_close(struct qsv_dataset *d);
 
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
 /* A hash over format-independent contents: shape, every pixel and label of the slice, in order. Not
- * where the source said to skip it. */
+ * of one that was opened again. */
 uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
 /* The largest label of the slice. */
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
