@@ -109,7 +109,8 @@ enum qsv_status qsv_sandbox_run(qsv_sandbox_work *work, void *context, void *res
                       strerror(errno));
     else
         st = wait_for(child, a, name, err);
-    memcpy(result, a->result, bytes);
+    if (bytes)
+        memcpy(result, a->result, bytes);
     munmap(a, sizeof *a);
     return st;
 }
