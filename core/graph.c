@@ -23,6 +23,7 @@ void qsv_graph_fini(struct qsv_graph *g)
     free_names(g->stage_names, g->n_stages);
     free(g->nodes);
     free(g->layers);
+    free(g->links);
     free(g->norms);
     free(g->lifs);
     free(g->attentions);

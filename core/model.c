@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
+#include "core/fold.h"
 #include "core/models/models.h"
 
 enum { MAX_TIME_STEPS = 64 };
@@ -82,8 +83,9 @@ static enum qsv_status check_finite(const struct qsv_model *m, struct qsv_error 
         const float *v = (const float *)t->data;
         for (size_t k = 0; t->format == QSV_F32 && k < qsv_tensor_count(t); k++)
             if (!isfinite(v[k]))
-                return qsv_fail(err, QSV_EINPUT, "%s: tensor '%s' holds %g at %zu, expected finite "
-                                                 "numbers",
+                return qsv_fail(err, QSV_EINPUT,
+                                "%s: tensor '%s' holds %g at %zu, expected finite "
+                                "numbers",
                                 m->path, t->name, (double)v[k], k);
     }
     return QSV_OK;
@@ -132,8 +134,8 @@ static enum qsv_status build_graph(struct qsv_model *m, struct qsv_error *err)
     const struct qsv_architecture *arch = qsv_architecture_recognise(&m->tensors);
     if (!arch)
         return qsv_fail(err, QSV_EINPUT,
-                        "%s: no known architecture has these %zu tensors%s%s; known: sdtv2", m->path,
-                        m->tensors.n, m->tensors.n ? ", the first " : "",
+                        "%s: no known architecture has these %zu tensors%s%s; known: sdtv2",
+                        m->path, m->tensors.n, m->tensors.n ? ", the first " : "",
                         m->tensors.n ? m->tensors.v[0].name : "");
     struct qsv_builder b = {.graph = &m->graph,
                             .tensors = &m->tensors,
@@ -142,9 +144,11 @@ static enum qsv_status build_graph(struct qsv_model *m, struct qsv_error *err)
                             .path = m->path};
     m->architecture = arch->name;
     arch->build(&b, &m->options);
-    if (!b.status)
-        m->classes = m->graph.nodes[m->graph.n_nodes - 1].out.c;
-    return b.status;
+    if (b.status)
+        return b.status;
+    m->classes = m->graph.nodes[m->graph.n_nodes - 1].out.c;
+    enum qsv_status st = qsv_fold_links(&m->graph, err);
+    return st ? qsv_fail_in(err, st, "%s", m->path) : QSV_OK;
 }
 
 enum qsv_status qsv_model_create(struct qsv_model **out, struct qsv_tensors *tensors,

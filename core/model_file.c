@@ -1,8 +1,9 @@
-/* Model files (docs/formats.md): HDF5 with few datasets, because each costs hundreds of bytes: /tensors says where each tensor lies in
- * the bytes of /data.
+/* Model files (docs/formats.md): HDF5 with few datasets, because each costs hundreds of bytes:
+ * /tensors says where each tensor lies in the bytes of /data.
  */
 #include "core/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,10 +98,14 @@ static enum qsv_status write_attributes(hid_t file, const struct qsv_model *m,
         const char *name;
         uint64_t value;
     } numbers[] = {
-        {"qsvit_model_version", FILE_VERSION}, {"heads", o->heads},
-        {"time_steps", o->time_steps},         {"input_channels", o->input.c},
-        {"input_height", o->input.h},          {"input_width", o->input.w},
-        {"classes", m->classes},               {"source_bytes", m->source_bytes},
+        {"qsvit_model_version", FILE_VERSION},
+        {"heads", o->heads},
+        {"time_steps", o->time_steps},
+        {"input_channels", o->input.c},
+        {"input_height", o->input.h},
+        {"input_width", o->input.w},
+        {"classes", m->classes},
+        {"source_bytes", m->source_bytes},
         {"hash", m->hash},
     };
     double mean[QSV_MAX_CHANNELS], std[QSV_MAX_CHANNELS];
@@ -191,15 +196,16 @@ static enum qsv_status take_tensor(struct qsv_tensors *out, const struct row *r,
     for (uint32_t i = 0; i < r->rank; i++)
         if (!qsv_mul_size(n, r->shape[i], &n))
             n = SIZE_MAX;
-    if (r->offset > data_bytes || r->bytes > data_bytes - r->offset ||
-        n > data_bytes * 8 || qsv_format_packed_bytes((enum qsv_format)r->format, n) != r->bytes)
-        return qsv_fail(err, QSV_EINPUT,
-                        "tensor '%.*s': %llu bytes at %llu do not fit its shape or the %zu bytes of "
-                        "/data",
-                        MAX_NAME, r->name, (unsigned long long)r->bytes,
-                        (unsigned long long)r->offset, data_bytes);
-    enum qsv_status st = qsv_tensors_add(out, r->name, (enum qsv_format)r->format, r->rank,
-                                         r->shape, &t, err);
+    if (r->offset > data_bytes || r->bytes > data_bytes - r->offset || n > data_bytes * 8 ||
+        qsv_format_packed_bytes((enum qsv_format)r->format, n) != r->bytes)
+        return qsv_fail(
+            err, QSV_EINPUT,
+            "tensor '%.*s': %llu bytes at %llu do not fit its shape or the %zu bytes of "
+            "/data",
+            MAX_NAME, r->name, (unsigned long long)r->bytes, (unsigned long long)r->offset,
+            data_bytes);
+    enum qsv_status st =
+        qsv_tensors_add(out, r->name, (enum qsv_format)r->format, r->rank, r->shape, &t, err);
     if (!st && r->bytes)
         memcpy(t->data, data + r->offset, r->bytes);
     return st;

@@ -259,17 +259,17 @@ uint32_t qsv_build_add(struct qsv_builder *b, uint32_t x, uint32_t y)
         return 0;
     struct qsv_shape s = node_at(b, x)->out, t = node_at(b, y)->out;
     if (s.c != t.c || s.h != t.h || s.w != t.w) {
-        b->status = qsv_fail(b->err, QSV_EINPUT,
-                             "%s: residual sum of %ux%ux%u and %ux%ux%u in '%s'", b->path, s.c, s.h,
-                             s.w, t.c, t.h, t.w, b->graph->block_names[b->block]);
+        b->status =
+            qsv_fail(b->err, QSV_EINPUT, "%s: residual sum of %ux%ux%u and %ux%ux%u in '%s'",
+                     b->path, s.c, s.h, s.w, t.c, t.h, t.w, b->graph->block_names[b->block]);
         return 0;
     }
-    return add_node(b, (struct qsv_node){.op = QSV_OP_ADD,
-                                         .n_in = 2,
-                                         .in = {x, y},
-                                         .out = s,
-                                         .per_step =
-                                             node_at(b, x)->per_step || node_at(b, y)->per_step});
+    return add_node(
+        b, (struct qsv_node){.op = QSV_OP_ADD,
+                             .n_in = 2,
+                             .in = {x, y},
+                             .out = s,
+                             .per_step = node_at(b, x)->per_step || node_at(b, y)->per_step});
 }
 
 uint32_t qsv_build_attention(struct qsv_builder *b, uint32_t q, uint32_t k, uint32_t v,
@@ -280,10 +280,11 @@ uint32_t qsv_build_attention(struct qsv_builder *b, uint32_t q, uint32_t k, uint
         return 0;
     struct qsv_shape s = node_at(b, q)->out, sk = node_at(b, k)->out, sv = node_at(b, v)->out;
     if (s.c != sk.c || s.c != sv.c || !heads || s.c % heads) {
-        b->status = qsv_fail(b->err, QSV_EINPUT,
-                             "%s: attention '%s' has %u, %u and %u channels of q, k and v, expected "
-                             "equal numbers that %u heads divide",
-                             b->path, name, s.c, sk.c, sv.c, heads);
+        b->status =
+            qsv_fail(b->err, QSV_EINPUT,
+                     "%s: attention '%s' has %u, %u and %u channels of q, k and v, expected "
+                     "equal numbers that %u heads divide",
+                     b->path, name, s.c, sk.c, sv.c, heads);
         return 0;
     }
     struct qsv_attention *a = APPEND(b, attentions, n_attentions, cap_attentions);

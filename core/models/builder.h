@@ -1,7 +1,9 @@
-/* Helpers to write an architecture as straight-line code: each call adds a node and returns its number.
+/* Helpers to write an architecture as straight-line code: each call adds a node and returns its
+ * number.
  *
- * Errors are sticky: after the first one every call returns 0 and does nothing, and the architecture returns b->status at its end. Names are
- * printf-style module paths. Shapes come from the tensors and are checked against the input's.
+ * Errors are sticky: after the first one every call returns 0 and does nothing, and the
+ * architecture returns b->status at its end. Names are printf-style module paths. Shapes come from
+ * the tensors and are checked against the input's.
  */
 #ifndef QSV_BUILDER_H
 #define QSV_BUILDER_H

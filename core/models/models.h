@@ -1,5 +1,5 @@
-/* The table of architectures: each recognises a checkpoint by its tensors' names and builds the graph. A new spiking transformer is one
- * file and one line of the table.
+/* The table of architectures: each recognises a checkpoint by its tensors' names and builds the
+ * graph. A new spiking transformer is one file and one line of the table.
  */
 #ifndef QSV_MODELS_H
 #define QSV_MODELS_H

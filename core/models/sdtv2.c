@@ -1,7 +1,9 @@
-/* SDTv2 / Meta-SpikeFormer (Yao et al., ICLR 2024). tests/reference/sdtv2.py is the same network in PyTorch, statement by statement.
+/* SDTv2 / Meta-SpikeFormer (Yao et al., ICLR 2024). tests/reference/sdtv2.py is the same network in
+ * PyTorch, statement by statement.
  *
- * Any width, depth, input size and class count, with or without the distillation head: widths and depths are read from the
- * tensors; heads and time steps are options, because no checkpoint holds them.
+ * Any width, depth, input size and class count, with or without the distillation head: widths and
+ * depths are read from the tensors; heads and time steps are options, because no checkpoint holds
+ * them.
  */
 #include "core/models/models.h"
 
@@ -90,8 +92,7 @@ static uint32_t attention(struct qsv_builder *b, uint32_t x, const char *name, u
         snprintf(conv, sizeof conv, "%s.%c_conv", name, "qkv"[i]);
         qkv[i] = qsv_build_lif(b, rep_conv(b, in, conv), v_th, tau, "%s.%c_lif", name, "qkv"[i]);
     }
-    uint32_t y =
-        qsv_build_attention(b, qkv[0], qkv[1], qkv[2], heads, attention_scale, "%s", name);
+    uint32_t y = qsv_build_attention(b, qkv[0], qkv[1], qkv[2], heads, attention_scale, "%s", name);
     y = qsv_build_lif(b, y, v_th_attention, tau, "%s.attn_lif", name);
     char proj[NAME + 16];
     snprintf(proj, sizeof proj, "%s.proj_conv", name);
