@@ -9,147 +9,136 @@
  * next to nothing.
  */
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-enum { FRUITLESS = 2, BARRED_ROUNDS = 3 };
-static const double PROGRESS = 1.001; /* bytes or KL must fall by more, else the round was fruitless */
+enum { FRUITLESS_ROUNDS = 2, BARRED_ROUNDS = 3 };
+static const double PROGRESS =
+    1.001; /* by which bytes, or KL, must fall in a round that is worth it */
 
 struct round {
-    uint32_t number;
+    uint32_t number;        /* from 1 */
     uint32_t *barred_until; /* [n_groups] round */
-    uint8_t *formats, *exchanged; /* [n_groups] */
-    size_t first; /* entry of this round */
-    size_t from;  /* entry that the round started from */
-    double scale; /* measured / foretold KL of that */
+    size_t first;           /* its first entry */
+    size_t from;            /* the entry it is made from */
 };
 
-static enum qsv_status round_init(struct round *r, uint32_t n_groups, struct qsv_error *err)
+static enum qsv_status propose(struct qsv_qsvit *q, const struct round *r)
 {
-    r->barred_until = qsv_alloc(n_groups, sizeof *r->barred_until);
-    r->formats = qsv_alloc(n_groups, 1);
-    r->exchanged = qsv_alloc(n_groups, 1);
-    if (!r->barred_until || !r->formats || !r->exchanged)
-        return qsv_fail_memory(err, "the guided step");
-    return QSV_OK;
-}
-
-static void round_fini(struct round *r)
-{
-    free(r->barred_until);
-    free(r->formats);
-    free(r->exchanged);
-}
-
-static const struct qsv_pool_entry *start_of(const struct qsv_qsvit *q, const struct round *r)
-{
-    return &q->decided.entries[r->from];
-}
-
-static bool full(const struct qsv_qsvit *q, const struct round *r)
-{
-    return q->decided.n - r->first >= q->search.spec->search.candidates;
-}
-
-/* Proposes r->formats where it can win: it is smaller than what the round started from. */
-static enum qsv_status propose_smaller(struct qsv_qsvit *q, struct round *r)
-{
-    const struct qsv_pool_entry *from = start_of(q, r);
-    if (full(q, r) || qsv_outlook_bytes(&q->outlook, r->formats) >=
-                          qsv_outlook_bytes(&q->outlook, from->formats))
-        return QSV_OK;
-    return qsv_qsvit_propose(q, &q->decided, from, r->formats);
-}
-
-/* The divergence at which the drop should reach its limit: by the settings whose drop is near it. */
-static double limit_kl(const struct qsv_qsvit *q, const struct round *r)
-{
-    double limit = q->search.spec->constraint.max_top1_drop, kl = 0, drop = 0;
-    for (size_t i = 0; i < q->decided.n_measured; i++) {
-        const struct qsv_metrics *m = &q->decided.entries[i].metrics;
-        double d = qsv_metrics_top1_drop(m);
-        if (d < limit / 2 || d > limit * 2)
-            continue;
-        kl += qsv_metrics_kl(m);
-        drop += d;
-    }
-    return drop > 0 ? limit * kl / drop : qsv_metrics_kl(&start_of(q, r)->metrics);
-}
-
-static void exchange_all(struct qsv_qsvit *q, struct round *r)
-{
-    uint32_t n = q->search.space->n_groups;
-    memcpy(r->exchanged, start_of(q, r)->formats, n);
-    for (uint32_t i = 0; i < n && qsv_outlook_exchange(&q->outlook, r->exchanged); i++)
-        ;
-}
-
-/* Settings at levels of divergence from just above `low` to `high`, made from `origin`. */
-static enum qsv_status propose_levels(struct qsv_qsvit *q, struct round *r, const uint8_t *origin,
-                                      double low, double high, uint32_t n)
-{
-    enum qsv_status status = QSV_OK;
-    for (uint32_t i = 1; i <= n && !status; i++) {
-        double level = (low + (high - low) * i / n) / r->scale;
-        memcpy(r->formats, origin, q->search.space->n_groups);
-        qsv_outlook_raise_to(&q->outlook, r->formats, level);
-        qsv_outlook_lower_within(&q->outlook, r->formats, level);
-        status = propose_smaller(q, r);
-    }
-    return status;
-}
-
-/* Single moves, best first, each group once. */
-static enum qsv_status propose_singles(struct qsv_qsvit *q, struct round *r)
-{
-    enum qsv_status status = QSV_OK;
-    uint32_t group;
-    while (!status && !full(q, r)) {
-        memcpy(r->formats, start_of(q, r)->formats, q->search.space->n_groups);
-        if (!qsv_outlook_lower_one(&q->outlook, r->formats, &group))
-            break;
-        q->outlook.barred[group] = 1;
-        status = propose_smaller(q, r);
-    }
-    return status;
-}
-
-static enum qsv_status propose_lower(struct qsv_qsvit *q, struct round *r)
-{
-    uint32_t n = q->search.spec->search.candidates, half = (n + 1) / 2;
-    double kl = qsv_metrics_kl(&start_of(q, r)->metrics), limit = limit_kl(q, r);
-    double high = fmax(1.25 * limit, 1.1 * kl);
-    enum qsv_status status = propose_levels(q, r, start_of(q, r)->formats, kl, high, half);
-    exchange_all(q, r);
-    if (!status)
-        status = propose_levels(q, r, r->exchanged, 0.75 * limit, high, n - half);
-    return status ? status : propose_singles(q, r);
-}
-
-/* Without a bound on the drop: exchanges, then groups raised while size and energy allow. */
-static enum qsv_status propose_closer(struct qsv_qsvit *q, struct round *r)
-{
-    const struct qsv_spec *spec = q->search.spec;
-    const struct qsv_metrics *m = &start_of(q, r)->metrics;
-    uint32_t n = q->search.space->n_groups, exchanges = 0;
-    struct qsv_room room = {INFINITY, INFINITY, INFINITY};
-    enum qsv_status status = QSV_OK;
-    (void)m; (void)spec; (void)exchanges; (void)n; (void)room;
-    return status;
-}
-
-static enum qsv_status propose(struct qsv_qsvit *q, struct round *r)
-{
-    const struct qsv_spec *spec = q->search.spec;
-    const struct qsv_pool_entry *from = start_of(q, r);
+    uint32_t n = q->search.spec->search.candidates;
+    const struct qsv_metrics *m = &q->decided.entries[r->from].metrics;
     for (uint32_t g = 0; g < q->search.space->n_groups; g++)
         q->outlook.barred[g] = r->barred_until[g] > r->number;
-    if (qsv_constraint_violation(spec, &from->metrics) > 0)
-        return qsv_qsvit_propose_repairs(q, &q->decided, from, spec->search.candidates, 1);
-    return qsv_constraint_bounds_drop(spec) ? propose_lower(q, r) : propose_closer(q, r);
+    if (qsv_constraint_violation(q->search.spec, m) > 0)
+        return qsv_qsvit_propose_repairs(q, &q->decided, r->from, n, 0, 2);
+    return qsv_qsvit_propose_better(q, r->from, n);
+}
+
+/* The only group in which two settings differ; n_groups where there are several. */
+static uint32_t only_difference(const uint8_t *a, const uint8_t *b, uint32_t n_groups)
+{
+    uint32_t found = n_groups;
+    for (uint32_t g = 0; g < n_groups; g++) {
+        if (a[g] == b[g])
+            continue;
+        if (found < n_groups)
+            return n_groups;
+        found = g;
+    }
+    return found;
+}
+
+/* Teaches the outlook what the round measured; a move that failed alone is barred for a while. */
+static void learn(struct qsv_qsvit *q, const struct round *r)
+{
+    const struct qsv_pool_entry *from = &q->decided.entries[r->from];
+    uint32_t n = q->search.space->n_groups;
+    double kl = qsv_metrics_kl(&from->metrics);
+    double foretold = qsv_outlook_kl(&q->outlook, from->formats);
+    double scale = foretold > 0 && kl > 0 ? kl / foretold : 1;
+    for (size_t i = r->first; i < q->decided.n; i++) {
+        const struct qsv_pool_entry *e = &q->decided.entries[i];
+        uint32_t only = only_difference(from->formats, e->formats, n);
+        if (only < n && qsv_constraint_compare(q->search.spec, &e->metrics, &from->metrics) > 0)
+            r->barred_until[only] = r->number + BARRED_ROUNDS;
+        qsv_outlook_learn(&q->outlook, from->formats, kl, e->formats, qsv_metrics_kl(&e->metrics),
+                          scale);
+    }
+}
+
+static bool fruitful(const struct qsv_spec *spec, const struct qsv_metrics *before,
+                     const struct qsv_metrics *after)
+{
+    if (qsv_constraint_violation(spec, before) > 0)
+        return qsv_constraint_violation(spec, after) < qsv_constraint_violation(spec, before);
+    if (qsv_constraint_bounds_drop(spec))
+        return (double)before->bytes.model_bytes > PROGRESS * (double)after->bytes.model_bytes;
+    return qsv_metrics_kl(before) > PROGRESS * qsv_metrics_kl(after);
+}
+
+static enum qsv_status note_round(struct qsv_qsvit *q, const struct round *r)
+{
+    const struct qsv_spec *spec = q->search.spec;
+    const struct qsv_pool_entry *best = &q->decided.entries[q->best];
+    const struct qsv_metrics *before = &q->decided.entries[r->from].metrics;
+    const char *decision = "reject";
+    size_t n_met = 0;
+    for (size_t i = r->first; i < q->decided.n; i++)
+        n_met += qsv_constraint_violation(spec, &q->decided.entries[i].metrics) == 0;
+    if (q->best != r->from)
+        decision = best->metrics.bytes.model_bytes > before->bytes.model_bytes ? "raise" : "lower";
+    struct qsv_strbuf figures = {0};
+    qsv_search_print_metrics(&figures, &best->metrics);
+    enum qsv_status status =
+        figures.failed
+            ? qsv_fail_memory(q->search.err, "a note")
+            : qsv_search_note(&q->search, "guided", best->metrics.trial_id, decision,
+                              "round %" PRIu32 ": %zu settings measured, %zu meet the constraint; "
+                              "%s: %s",
+                              r->number, q->decided.n - r->first, n_met,
+                              q->best == r->from ? "none is better than before" : best->what,
+                              figures.text);
+    qsv_strbuf_fini(&figures);
+    return status;
+}
+
+/* *fruit: the round brought something; false, too, where nothing was left to propose. */
+static enum qsv_status play(struct qsv_qsvit *q, struct round *r, bool *fruit)
+{
+    r->first = q->decided.n;
+    r->from = q->best;
+    *fruit = false;
+    enum qsv_status status = propose(q, r);
+    if (status || q->decided.n == r->first)
+        return status;
+    status = qsv_pool_measure(&q->decided, &q->search, "guided", NULL);
+    if (status)
+        return status;
+    q->best = qsv_pool_best(&q->decided, q->search.spec);
+    *fruit = fruitful(q->search.spec, &q->decided.entries[r->from].metrics,
+                      &q->decided.entries[q->best].metrics);
+    learn(q, r);
+    return note_round(q, r);
+}
+
+enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q)
+{
+    struct round r = {0};
+    uint32_t fruitless = 0;
+    enum qsv_status status = QSV_OK;
+    r.barred_until = qsv_alloc(q->search.space->n_groups, sizeof *r.barred_until);
+    if (!r.barred_until)
+        return qsv_fail_memory(q->search.err, "the guided step");
+    while (!status && r.number < q->search.spec->search.max_rounds &&
+           fruitless < FRUITLESS_ROUNDS) {
+        bool fruit;
+        r.number++;
+        status = play(q, &r, &fruit);
+        fruitless = fruit ? 0 : fruitless + 1;
+    }
+    free(r.barred_until);
+    return status;
 }

@@ -66,15 +66,18 @@ double qsv_outlook_bytes(const struct qsv_outlook *o, const uint8_t *formats)
     return bytes;
 }
 
-/* What moves save and spend. */
-static double total(const struct qsv_outlook *o, const uint8_t *formats)
+double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats)
 {
     double energy = 0;
-    if (!o->by_energy)
-        return qsv_outlook_bytes(o, formats);
     for (uint32_t g = 0; g < o->space->n_groups; g++)
         energy += o->energy[g][formats[g]];
     return energy;
+}
+
+/* What moves save and spend. */
+static double total(const struct qsv_outlook *o, const uint8_t *formats)
+{
+    return o->by_energy ? qsv_outlook_energy(o, formats) : qsv_outlook_bytes(o, formats);
 }
 
 static struct move move_to(const struct qsv_outlook *o, const uint8_t *formats, uint32_t g,

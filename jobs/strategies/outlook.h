@@ -37,6 +37,8 @@ void qsv_outlook_fini(struct qsv_outlook *o);
 double qsv_outlook_kl(const struct qsv_outlook *o, const uint8_t *formats);
 /* model_bytes of a setting that isn't f32 throughout. */
 double qsv_outlook_bytes(const struct qsv_outlook *o, const uint8_t *formats);
+/* pJ an image, less what a model with all groups at f32 takes. */
+double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats);
 
 /* How much a move, or several, may add. */
 struct qsv_room {

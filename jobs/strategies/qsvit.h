@@ -21,14 +21,17 @@ enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
 /* 4. Measure on all judging images, repair there, select. */
 enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
 
-/* Adds up to n settings that mend what m, measured of `formats`, violates: from half of what seems
- * needed to twice as much, times `strength`. */
-enum qsv_status qsv_qsvit_propose_repairs(struct qsv_qsvit *q, struct qsv_pool *pool,
-                                          const struct qsv_pool_entry *from, uint32_t n,
-                                          double strength);
+/* Proposals add settings made from entry `from` of a pool to it, unless they are in it. */
 
-/* Adds a setting to a pool, described as the moves it is away from another. */
-enum qsv_status qsv_qsvit_propose(struct qsv_qsvit *q, struct qsv_pool *pool,
-                                  const struct qsv_pool_entry *from, const uint8_t *formats);
+/* n settings that mend what that entry violates, from `low` (exclusive) to `high` times what seems
+ * needed. */
+enum qsv_status qsv_qsvit_propose_repairs(struct qsv_qsvit *q, struct qsv_pool *pool, size_t from,
+                                          uint32_t n, double low, double high);
+/* n settings of a foretold KL between that of entry `from`, which fails, and `to`, which holds. */
+enum qsv_status qsv_qsvit_propose_between(struct qsv_qsvit *q, struct qsv_pool *pool, size_t from,
+                                          size_t to, uint32_t n);
+/* For a decided entry that holds: up to n smaller settings, or without a bound on the drop up to n
+ * that should diverge less. */
+enum qsv_status qsv_qsvit_propose_better(struct qsv_qsvit *q, size_t from, uint32_t n);
 
 #endif

@@ -152,6 +152,21 @@ size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec)
     return best;
 }
 
+enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
+                                      const struct qsv_pool_entry *e)
+{
+    bool met = qsv_constraint_violation(s->spec, &e->metrics) == 0;
+    struct qsv_strbuf figures = {0};
+    qsv_search_print_metrics(&figures, &e->metrics);
+    enum qsv_status status =
+        figures.failed ? qsv_fail_memory(s->err, "a note")
+                       : qsv_search_note(s, step, e->metrics.trial_id, met ? "hold" : "fail",
+                                         "%s: %s on %" PRIu64 " images", e->what, figures.text,
+                                         e->metrics.n_images);
+    qsv_strbuf_fini(&figures);
+    return status;
+}
+
 /* Sums over the judging images that did not decide. */
 static struct qsv_metrics rest_of(const struct qsv_metrics *judged,
                                   const struct qsv_metrics *decided, bool among_judging)

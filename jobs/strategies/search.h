@@ -63,6 +63,10 @@ enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const
 /* The best measured entry; the earlier one where nothing tells two apart. */
 size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec);
 
+/* Notes a measured setting: "hold" or "fail", with its figures. */
+enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
+                                      const struct qsv_pool_entry *e);
+
 /* Fills the selection's result from a setting measured on all judging images and, by `decided`, on
  * those that decided (`among_judging`: they are judging images too), and notes it. */
 enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_entry *judged,
