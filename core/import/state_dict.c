@@ -82,7 +82,7 @@ enum qsv_status qsv_state_dict_find(uint32_t *dict, const struct qsv_pickle *p,
         s.seen ? search(&best, &s, err) : qsv_fail_memory(err, "the checkpoint's dicts");
     if (!st && !best.tensors)
         st = qsv_fail(err, QSV_EINPUT,
-                      "holds no dict of tensors, but a Python %s: expected a state dict, as "
+                      "holds a Python %s with no tensors in a dict, expected a state dict, as "
                       "torch.save(model.state_dict(), PATH) writes it",
                       qsv_pickle_kind_name(p->nodes[p->root].kind));
     *dict = best.dict;

@@ -58,7 +58,7 @@ static enum qsv_status find_pickle(struct qsv_zip_entry **entry, struct reader *
         return r->base ? QSV_OK : qsv_fail_memory(err, "a path in the zip archive");
     }
     return qsv_fail(err, QSV_EINPUT,
-                    "a zip archive without a data.pkl: not a checkpoint that torch.save wrote");
+                    "is a zip archive without a data.pkl: not a checkpoint that torch.save wrote");
 }
 
 static enum qsv_status check_kind(struct reader *r, struct qsv_error *err)
@@ -67,16 +67,17 @@ static enum qsv_status check_kind(struct reader *r, struct qsv_error *err)
     uint8_t *text = NULL;
     enum qsv_status st = find(&script, r, "", "constants.pkl", 13, err);
     if (!st && script)
-        return qsv_fail(err, QSV_EINPUT,
-                        "a TorchScript archive: load it with torch.jit.load and write its weights "
-                        "with torch.save(model.state_dict(), PATH)");
+        return qsv_fail(
+            err, QSV_EINPUT,
+            "is a TorchScript archive: load it with torch.jit.load and write its weights "
+            "with torch.save(model.state_dict(), PATH)");
     if (!st)
         st = find(&order, r, "", "byteorder", 9, err);
     if (!st && order)
         st = qsv_zip_load(&text, r->zip, order, err);
     if (!st && order && (order->bytes != 6 || memcmp(text, "little", 6)))
         st = qsv_fail(err, QSV_EINPUT,
-                      "written on a machine that is not little-endian: save it again on one");
+                      "was written on a machine that is not little-endian: save it again on one");
     free(text);
     return st;
 }

@@ -2,6 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct qsv_zip {
     size_t n, capacity;
     uint64_t unpacked;
     uint8_t *buffer; /* what qsv_zip_next gave last */
+    locale_t utf8;   /* 0 where the system has none */
 };
 
 static enum qsv_status fail_archive(struct qsv_error *err, struct archive *a, const char *what)
@@ -44,11 +46,15 @@ static void end(struct qsv_zip *z)
     z->archive = NULL;
 }
 
-/* *entry is NULL at the end. A warning is about a path that the locale has no letters for. */
+/* *entry is NULL at the end. libarchive converts paths to the thread's locale, and loses those that
+ * the C locale has no letters for: PyTorch names a folder after the file it saved to. */
 static enum qsv_status next_header(struct archive_entry **entry, struct qsv_zip *z,
                                    struct qsv_error *err)
 {
+    locale_t old = z->utf8 ? uselocale(z->utf8) : (locale_t)0;
     int r = archive_read_next_header(z->archive, entry);
+    if (z->utf8)
+        uselocale(old);
     if (r == ARCHIVE_EOF)
         *entry = NULL;
     else if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
@@ -58,9 +64,7 @@ static enum qsv_status next_header(struct archive_entry **entry, struct qsv_zip 
 
 static const char *entry_path(struct archive_entry *e)
 {
-    const char *path = archive_entry_pathname_utf8(e);
-    if (!path)
-        path = archive_entry_pathname(e);
+    const char *path = archive_entry_pathname(e);
     return path ? path : "";
 }
 
@@ -120,6 +124,7 @@ enum qsv_status qsv_zip_open(struct qsv_zip **out, const uint8_t *data, size_t b
         return qsv_fail_memory(err, "the zip archive");
     z->data = data;
     z->bytes = bytes;
+    z->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     enum qsv_status st = list(z, err);
     if (st)
         qsv_zip_close(z);
@@ -137,6 +142,8 @@ void qsv_zip_close(struct qsv_zip *z)
         free(z->entries[i].path);
     free(z->entries);
     free(z->buffer);
+    if (z->utf8)
+        freelocale(z->utf8);
     free(z);
 }
 
