@@ -42,5 +42,6 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .PHONY: all unit clean
-$(B)/core/kernels/avx2.o: ALL_CFLAGS += -O3 -mavx2 -mfma -Wno-psabi
-$(B)/core/kernels/avx512.o: ALL_CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi
+$(B)/core/kernels/avx2.o: ALL_CFLAGS += -O3 -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
+$(B)/core/kernels/avx512.o: ALL_CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mpopcnt -mbmi -mprefer-vector-width=512 -Wno-psabi
+$(B)/core/engine/steps.o: ALL_CFLAGS += -O3
