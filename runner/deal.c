@@ -125,11 +125,16 @@ double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker)
     return p->seconds > 0 ? p->work / p->seconds : 0;
 }
 
-/* How much the next task of a worker may take; 0: as little as possible. */
+/* How much the next task of a worker may take; 0: as little as possible. Never more than half of
+ * its share of what is left, so that all workers end together. */
 static double aim(const struct qsv_deal *d, uint32_t worker)
 {
-    double whole = qsv_deal_speed(d, worker) * d->task_seconds;
-    double share = d->work_left / (2.0 * d->n_workers);
+    double speed = qsv_deal_speed(d, worker), all = 0;
+    if (speed == 0)
+        return 0;
+    for (uint32_t w = 0; w < d->n_workers; w++)
+        all += d->paces[w].seconds > 0 ? qsv_deal_speed(d, w) : speed;
+    double whole = speed * d->task_seconds, share = d->work_left * speed / all / 2;
     return whole < share ? whole : share;
 }
 
