@@ -29,15 +29,16 @@ MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
 MPI_LIBS := $(shell pkg-config --libs ompi-c 2>/dev/null || mpicc --showme:link 2>/dev/null)
 
 # The same bits on any machine: no contraction of a*b+c that was not asked for.
-WARN := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-        -Wno-format-truncation
+WARN := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+COMPILER := $(shell $(CC) --version 2>/dev/null)
+WARN += $(if $(findstring clang,$(COMPILER)),,-Wno-format-truncation)
 BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS) $(CFLAGS)
 
 # Instruction sets that a kernel's file may use; what core/kernels asks of the CPU before it is
 # chosen must cover them. Elsewhere than on x86-64 these files are empty.
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-ISA_avx2   := -mavx2 -mfma -mf16c
-ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vnni
+ISA_avx2   := -mavx2 -mfma -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))

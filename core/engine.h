@@ -25,8 +25,8 @@ struct qsv_engine_output {
     uint64_t *lif_spikes; /* [n_lifs] spikes fired */
     uint64_t *site_ac;    /* [n_layers + n_attentions] accumulates on spikes */
     int64_t *potentials;  /* [qsv_engine_potential_count] membrane potentials after charging, before
-                             reset, summed over images, time  steps and pixels, a channel of each LIF;
-                             in 1/256, each clipped to +-128 */
+                             reset, summed over images, time  steps and pixels, a channel of each
+                             LIF;  in 1/256, each clipped to +-128 */
 };
 
 struct qsv_engine_work {

@@ -51,11 +51,12 @@ size_t qsv_format_packed_bytes(enum qsv_format f, size_t n);
  * of the format's. */
 void qsv_format_pack(enum qsv_format f, const int8_t *codes, size_t n, uint8_t *packed);
 /* The reverse; QSV_EINPUT where a packed value stands for no code (ternary bytes above 242), naming
- * its index. */
+ * the byte's index. What lies behind the last code in its byte must be 0: one packed form a layer.
+ */
 enum qsv_status qsv_format_unpack(enum qsv_format f, const uint8_t *packed, size_t n, int8_t *codes,
                                   struct qsv_error *err);
 
-/* IEEE half precision, round to nearest even; overflow gives infinity. */
+/* IEEE half precision, round to nearest even; overflow gives infinity, a NaN stays one. */
 uint16_t qsv_half_from_float(float v);
 float qsv_half_to_float(uint16_t h);
 float qsv_bfloat_to_float(uint16_t h);

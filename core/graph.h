@@ -80,9 +80,22 @@ struct qsv_attention {
     float scale;
 };
 
+enum { QSV_NO_LAYER = UINT32_MAX, QSV_MAX_CHAIN_NORMS = 2 };
+
+/* A layer's place in its chain: layers that follow each other with nothing but norms between them
+ * (core/fold.h). */
+struct qsv_link {
+    uint32_t previous, next; /* layers; QSV_NO_LAYER: begins, ends the chain */
+    uint32_t norms[QSV_MAX_CHAIN_NORMS];
+    uint32_t n_norms;  /* behind the layer */
+    uint32_t end_node; /* the node whose value the layer's folded output is: the last norm, or the
+                          layer's own */
+};
+
 struct qsv_graph {
     struct qsv_node *nodes;
     struct qsv_layer *layers;
+    struct qsv_link *links; /* [n_layers], by qsv_fold_links */
     struct qsv_norm *norms;
     struct qsv_lif *lifs;
     struct qsv_attention *attentions;

@@ -21,7 +21,20 @@ enum qsv_status qsv_network_create_folded(struct qsv_network **out, const struct
                                           struct qsv_error *err);
 void qsv_network_destroy(struct qsv_network *n);
 
+const struct qsv_model *qsv_network_model(const struct qsv_network *n);
 const uint8_t *qsv_network_formats(const struct qsv_network *n); /* [n_layers] */
+
+struct qsv_network_layer {
+    const struct qsv_bank_entry *weights;
+    const float *multiplier,
+        *shift; /* [out_ch], followed by zeros up to a multiple of 16; NULL: none */
+};
+struct qsv_network_layer qsv_network_layer(const struct qsv_network *n, uint32_t layer);
+
+/* Writes the network as a model file. Where every layer is f32 that is the source model as it is,
+ * so that the file is what qsv_cost_bytes counts for any setting. */
+enum qsv_status qsv_network_save(const struct qsv_network *n, const char *path,
+                                 struct qsv_error *err);
 
 /* A folded model's tensors (codes bit-packed), for qsv_model_create and qsv_model_save. */
 enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_network *n,

@@ -14,7 +14,8 @@
 #include "core/base/error.h"
 #include "core/format.h"
 
-enum { QSV_MAX_RANK = 5 };
+/* The limits keep hostile files cheap: a set is searched in order, which is fast at these sizes. */
+enum { QSV_MAX_RANK = 5, QSV_MAX_TENSORS = 8192, QSV_MAX_TENSOR_NAME = 512 };
 
 struct qsv_tensor {
     char *name;
@@ -34,7 +35,9 @@ struct qsv_tensors {
 void qsv_tensors_fini(struct qsv_tensors *t);
 
 /* Appends an empty tensor of that name, format and shape with zeroed data; *out stays valid until
- * the next append. QSV_EINPUT for a name that is there already or a shape whose size overflows. */
+ * the next append. QSV_EINPUT for a name that is there already or too long, more tensors or a
+ * higher rank than allowed, or a shape whose size overflows. It allocates what the shape asks for:
+ * a reader checks first that its file holds as much. */
 enum qsv_status qsv_tensors_add(struct qsv_tensors *t, const char *name, enum qsv_format format,
                                 uint32_t rank, const uint32_t *shape, struct qsv_tensor **out,
                                 struct qsv_error *err);

@@ -21,16 +21,18 @@ struct qsv_metrics {
 };
 
 /* Adds one record's sums; records must come by rising shard, so that float sums are the same in
- * every run. */
+ * every run. bytes and energy are left alone: core/cost.h fills them. */
 void qsv_metrics_add(struct qsv_metrics *m, const struct qsv_record *r);
 
+/* All of them NaN without images. */
 double qsv_metrics_top1(const struct qsv_metrics *m); /* per cent */
 double qsv_metrics_top5(const struct qsv_metrics *m); /* per cent */
 double qsv_metrics_top1_drop(
     const struct qsv_metrics *m); /* percentage points below the baseline on the same images */
-double qsv_metrics_loss(const struct qsv_metrics *m);     /* mean, nats */
-double qsv_metrics_kl(const struct qsv_metrics *m);       /* mean, nats */
-double qsv_metrics_kl_error(const struct qsv_metrics *m); /* standard error of the mean */
+double qsv_metrics_loss(const struct qsv_metrics *m); /* mean, nats */
+double qsv_metrics_kl(const struct qsv_metrics *m);   /* mean, nats */
+/* Standard error of the mean; NaN below two images. */
+double qsv_metrics_kl_error(const struct qsv_metrics *m);
 double qsv_metrics_drift(const struct qsv_metrics *m);
 
 /* 95 % interval of the drop in percentage points, paired: the Wald interval of a difference of
