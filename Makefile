@@ -6,7 +6,8 @@ CFLAGS  ?= -O2 -g
 CONFIG  := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
 CONFIG_CFLAGS := $(shell pkg-config --cflags $(CONFIG) 2>/dev/null)
 CONFIG_LIBS   := $(shell pkg-config --libs $(CONFIG) 2>/dev/null)
-WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
+WARN += $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 ALL_CFLAGS = -std=gnu11 $(WARN) -I. $(CONFIG_CFLAGS) -ffp-contract=off -MMD -MP $(CFLAGS)
 
 FOLDERS := core jobs results schedulers
@@ -41,3 +42,5 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .PHONY: all unit clean
+$(B)/core/kernels/avx2.o: ALL_CFLAGS += -O3 -mavx2 -mfma -Wno-psabi
+$(B)/core/kernels/avx512.o: ALL_CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi

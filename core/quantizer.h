@@ -18,15 +18,25 @@ enum qsv_scale_rule {
 };
 
 struct qsv_quantizer {
-    const char *name; /* "round" */
+    const char *name; /* "round", as qsv_quantizer_find gives it */
     enum qsv_scale_rule scale;
 };
 
 /* weights [out_ch][per_channel] finite f32, row-major; codes like weights; scale [out_ch], never 0,
- * NaN or infinite (1 for a channel whose weights are all zero). An integer format. The same bits on
- * every machine. */
+ * NaN or infinite. An integer format. The same bits on every machine.
+ *
+ * "round": the rule gives each channel its scale, then each weight the nearest code, the lower of
+ * two equally near ones. By QSV_SCALE_MAX the scale is largest magnitude / largest code; by
+ * QSV_SCALE_MSE it is that times 0.10, 0.11 ... 1.05, where the codes are lopsided also times their
+ * negatives: the first of those with the least squared error. A channel of zeros counts as one
+ * whose largest magnitude is 1e-30.
+ */
 void qsv_quantize(const struct qsv_quantizer *q, enum qsv_format format, const float *weights,
                   size_t out_ch, size_t per_channel, int8_t *codes, float *scale);
+
+/* The name as the table holds it, to keep in a struct qsv_quantizer; NULL where there is none of
+ * that name. */
+const char *qsv_quantizer_find(const char *name);
 
 /* "max" or "mse". */
 const char *qsv_scale_rule_name(enum qsv_scale_rule r);
