@@ -11,19 +11,11 @@
 
 #include "core/base/error.h"
 #include "core/base/strbuf.h"
-#include "jobs/metrics.h"
-#include "jobs/partition.h"
+#include "results/figures.h"
 #include "results/run.h"
 
 struct qsv_reader;
 struct qsv_ledger;
-
-/* What a trial did on one set of images. */
-struct qsv_figures {
-    struct qsv_metrics metrics; /* bytes and energy filled in; n_images 0: nothing measured */
-    double energy_saved;        /* per cent below the baseline on the same images; NaN: unknown */
-    bool all_images;            /* every image of the set is measured */
-};
 
 struct qsv_reader_trial {
     uint64_t id, parent; /* parent 0: none */
