@@ -159,8 +159,8 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(BASE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
-$(B)/core/base/version.o: EXTRA_CFLAGS = -I$(B)
-$(B)/core/base/version.o: $(B)/version.h
+$(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
+$(B)/runner/version.o: $(B)/version.h
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)

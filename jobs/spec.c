@@ -229,7 +229,7 @@ enum qsv_status qsv_spec_fail(const struct qsv_spec *s, const char *key, struct 
 {
     char text[QSV_ERROR_TEXT], place[32] = "";
     const struct qsv_spec_key *k = qsv_spec_key_find(key);
-    unsigned line = k ? s->lines[k - qsv_spec_keys] : 0;
+    unsigned line = k && s->lines ? s->lines[k - qsv_spec_keys] : 0;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -34,13 +34,19 @@ extern const struct qsv_command qsv_cmd_run, qsv_cmd_import, qsv_cmd_inspect, qs
 
 /* NULL-terminated, in the order of the help. */
 extern const struct qsv_command *const qsv_commands[];
-const struct qsv_command *qsv_command_find(const char *name);
+/* QSV_EUSAGE where there is none of that name, with the nearest. */
+enum qsv_status qsv_command_find(const struct qsv_command **out, const char *name,
+                                 struct qsv_error *err);
+
+/* What `qsvit COMMAND --help` says, and `qsvit help`. */
+void qsv_command_describe(const struct qsv_command *c, struct qsv_strbuf *out);
+void qsv_commands_describe(struct qsv_strbuf *out);
+
+/* Prints text that was put together, and finishes it. */
+enum qsv_status qsv_print(FILE *out, struct qsv_strbuf *text, struct qsv_error *err);
 
 /* The whole program but for main(): finds the command, parses its options, runs it, checks that
  * `out` took everything, prints an error to stderr. Gives the exit status. */
 int qsv_commands_main(int argc, char **argv, FILE *out);
-
-/* "qsvit 0.1.0" and the commit it was built from: "0.1.0 (g3f2ece3)". */
-const char *qsv_version(void);
 
 #endif

@@ -50,8 +50,4 @@ void qsv_options_describe(const struct qsv_option *table, struct qsv_strbuf *out
 /* The table as man page source. */
 void qsv_options_describe_roff(const struct qsv_option *table, struct qsv_strbuf *out);
 
-/* Where no more than one of two options makes sense, a command says so itself: "--best and --trial
- * exclude each other". */
-enum qsv_status qsv_options_exclude(const char *a, const char *b, struct qsv_error *err);
-
 #endif

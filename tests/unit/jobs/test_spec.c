@@ -416,6 +416,8 @@ static void test_table(void **state)
         for (size_t j = 0; qsv_spec_sections[j]; j++)
             in_section |= qsv_spec_key_is_in(k, qsv_spec_sections[j]);
         assert_int_equal(in_section, strchr(k->name, '.') != NULL);
+        if (!k->standard && !k->absent && !k->required)
+            assert_true(qsv_spec_key_is_in(k, "energy")); /* has defaults of its own */
         assert_non_null(k->help);
         assert_true(strlen(k->help) < 100 && !strchr(k->help, '|') && !strchr(k->help, '\n'));
         assert_true(strlen(qsv_spec_key_allowed(k).text) < sizeof(struct qsv_spec_words) - 1);

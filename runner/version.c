@@ -1,4 +1,4 @@
-#include "core/base/version.h"
+#include "runner/version.h"
 
 #include <version.h> /* made by the Makefile */
 
