@@ -77,8 +77,8 @@ static void test_default_model(void **state)
     assert_true(dw->pad_norm);
     assert_int_equal(dw->groups, dw->out_ch);
     assert_false(dw->spike_input);
-    /* 7x7 pixels: 19 of 21 taps a side lie inside */
-    assert_int_equal(dw->macs, 19 * 19 * dw->out_ch);
+    /* 4x4 pixels: 10 of 12 taps a side lie inside */
+    assert_int_equal(dw->macs, 10 * 10 * dw->out_ch);
     assert_true(layer(m, "ConvBlock1_1.0.Conv.dwconv")->spike_input);
     assert_false(layer(m, "ConvBlock1_1.0.Conv.pwconv2")->spike_input);
     qsv_model_destroy(m);
@@ -127,7 +127,7 @@ static void not_a_number(struct qsv_tensors *t, struct qsv_model_options *o)
     ((float *)find(t, "head.weight")->data)[2] = (float)NAN;
 }
 
-static void negative_variance(struct qsv_tensors *t, struct qsv_model_options *o)
+static void short_bias(struct qsv_tensors *t, struct qsv_model_options *o)
 {
     (void)o;
     find(t, "head.bias")->shape[0] = 4;
@@ -181,7 +181,7 @@ static const struct bad_case bad_cases[] = {
     {"no architecture fits", no_head, "sdtv2"},
     {"a width does not fit", wrong_width, "downsample2.encode_conv.weight"},
     {"a weight is not a number", not_a_number, "head.weight"},
-    {"a bias has another length", negative_variance, "head.bias"},
+    {"a bias has another length", short_bias, "head.bias"},
     {"heads do not divide", seven_heads, "7 heads"},
     {"no heads", no_heads, "0 heads"},
     {"no time steps", no_time, "0 time steps"},
