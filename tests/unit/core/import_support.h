@@ -3,6 +3,8 @@
 #ifndef QSV_TEST_IMPORT_SUPPORT_H
 #define QSV_TEST_IMPORT_SUPPORT_H
 
+#include <stdio.h>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/base/rng.h"
 #include "core/base/strbuf.h"
+#include "core/import/checkpoint.h"
 #include "core/tensor.h"
 
 #define CHECKPOINTS "tests/data/checkpoints/"
@@ -149,6 +152,33 @@ static inline void expect_defect(const struct qsv_tensors *t, const char *name, 
     assert_null(x->data);
     assert_non_null(x->defect);
     assert_string_equal(x->defect, reason);
+}
+
+static inline void refuse(const void *data, size_t n, const char *says)
+{
+    struct qsv_tensors t;
+    struct qsv_error err = {0};
+    struct bytes b = copy_bytes(data, n);
+    assert_int_equal(qsv_checkpoint_parse(&t, b.data, b.n, "FILE", &err), QSV_EINPUT);
+    assert_int_equal(t.n, 0);
+    if (strncmp(err.text, "FILE: ", 6) || !strstr(err.text, says))
+        fail_msg("'%s', expected '%s'", err.text, says);
+    free(b.data);
+}
+
+/* Where it is still accepted, what it gives is touched. */
+static inline bool accepted(const struct bytes *b)
+{
+    struct qsv_tensors t;
+    struct qsv_error err = {0};
+    enum qsv_status st = qsv_checkpoint_parse(&t, b->data, b->n, "FILE", &err);
+    if (st) {
+        assert_int_equal(st, QSV_EINPUT);
+        return false;
+    }
+    assert_true(sum_of(&t) >= 0);
+    qsv_tensors_fini(&t);
+    return true;
 }
 
 #define SHAPE(...)                                                                                 \
