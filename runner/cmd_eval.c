@@ -90,14 +90,30 @@ static enum qsv_status build(struct qsv_loaded *x, const struct values *v, struc
     return st;
 }
 
+/* A data set reads all its pixels when it is opened: only those that are wanted, then. */
+static enum qsv_status limit_slice(struct qsv_dataset_source *source, uint64_t limit,
+                                   struct qsv_error *err)
+{
+    struct qsv_dataset *d;
+    if (limit == 0)
+        return QSV_OK;
+    enum qsv_status st = qsv_dataset_open_again(&d, source, err);
+    if (st)
+        return st;
+    source->count = qsv_dataset_count(d) < limit ? 0 : limit;
+    qsv_dataset_close(d);
+    return QSV_OK;
+}
+
 static enum qsv_status open_images(struct qsv_images *images, const struct values *v,
                                    const struct qsv_model *model, struct qsv_error *err)
 {
     struct qsv_dataset_source source = {.images = v->dataset ? v->dataset : v->images,
-                                        .labels = v->labels,
-                                        .skip_fingerprint = true};
+                                        .labels = v->labels};
     struct qsv_dataset *d;
-    enum qsv_status st = qsv_dataset_open(&d, &source, err);
+    enum qsv_status st = limit_slice(&source, v->limit, err);
+    if (!st)
+        st = qsv_dataset_open(&d, &source, err);
     return st ? st : qsv_images_init(images, d, model, err);
 }
 
@@ -188,7 +204,7 @@ static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
                                struct qsv_images *images, FILE *out, struct qsv_error *err)
 {
     const struct qsv_stop stop = {.flag = qsv_stop_on_signals()};
-    const struct qsv_measure_options how = {v->limit, v->trace, &stop};
+    const struct qsv_measure_options how = {v->trace, &stop};
     struct qsv_measured m;
     enum qsv_status st = qsv_measure(&m, x->model, x->network, images, &how, err);
     if (!st && v->logits)

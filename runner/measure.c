@@ -33,15 +33,13 @@ void qsv_measured_fini(struct qsv_measured *m)
 }
 
 static enum qsv_status count_images(struct qsv_measured *out, const struct qsv_images *images,
-                                    uint64_t wanted, struct qsv_error *err)
+                                    struct qsv_error *err)
 {
-    uint64_t there = qsv_dataset_count(images->dataset);
-    if (wanted == 0 || wanted > there)
-        wanted = there;
-    if (wanted > UINT32_MAX)
+    uint64_t n = qsv_dataset_count(images->dataset);
+    if (n > UINT32_MAX)
         return qsv_fail(err, QSV_EINPUT, "%" PRIu64 " images, at most %u can be evaluated at once",
-                        wanted, UINT32_MAX);
-    out->n_images = (uint32_t)wanted;
+                        n, UINT32_MAX);
+    out->n_images = (uint32_t)n;
     return QSV_OK;
 }
 
@@ -155,7 +153,7 @@ enum qsv_status qsv_measure(struct qsv_measured *out, const struct qsv_model *mo
                           .stop = options->stop,
                           .batch = qsv_evaluation_batch(model)};
     *out = (struct qsv_measured){0};
-    enum qsv_status st = count_images(out, images, options->n_images, err);
+    enum qsv_status st = count_images(out, images, err);
     if (!st)
         st = allocate(out, &m, err);
     if (!st)

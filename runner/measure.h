@@ -7,7 +7,6 @@
 #include "runner/stop.h"
 
 struct qsv_measure_options {
-    uint64_t n_images;           /* 0: all there are */
     const char *trace;           /* path of a trace file to write; NULL: none */
     const struct qsv_stop *stop; /* NULL: none */
 };
@@ -23,7 +22,7 @@ struct qsv_measured {
     const char *isa;
 };
 
-/* Images are taken in the order of the data set. Finish *out with qsv_measured_fini, also on
+/* All images are taken, in the order of the data set. Finish *out with qsv_measured_fini, also on
  * failure. */
 enum qsv_status qsv_measure(struct qsv_measured *out, const struct qsv_model *model,
                             struct qsv_network *network, struct qsv_images *images,
