@@ -14,22 +14,7 @@
 #include "core/base/file.h"
 #include "core/base/rng.h"
 #include "jobs/spec_keys.h"
-#include "jobs/strategy.h"
 #include "jobs/yaml.h"
-
-/* Stand in for the table of strategies, which brings the whole search along; the real ones win
- * where they are linked. */
-__attribute__((weak)) const struct qsv_strategy *qsv_strategy_find(const char *name)
-{
-    static const struct qsv_strategy some = {.name = "some"};
-    const char *found = strstr(qsv_strategy_names(), name);
-    return found && *found ? &some : NULL;
-}
-
-__attribute__((weak)) const char *qsv_strategy_names(void)
-{
-    return "qsvit, uniform, random";
-}
 
 /* The least that is a spec; what a row adds comes after its three lines. */
 #define LEAST "model: m.h5\ndataset: {images: i}\nconstraint: {max_top1_drop: 2}\n"
