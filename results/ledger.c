@@ -173,6 +173,21 @@ enum qsv_status qsv_ledger_add_record(struct qsv_ledger *l, struct qsv_record *r
     return QSV_OK;
 }
 
+enum qsv_status qsv_ledger_take(struct qsv_ledger *l, struct qsv_evaluation *rows, size_t n,
+                                struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    struct qsv_evaluation *e;
+    for (size_t i = 0; i < n && !st; i++)
+        st = check_record(l, &rows[i].record, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        st = qsv_ledger_add_record(l, &rows[i].record, &e, err);
+        if (!st && e)
+            e->energy = rows[i].energy;
+    }
+    return st;
+}
+
 uint64_t qsv_ledger_image(const struct qsv_ledger *l, uint32_t shard, uint32_t i)
 {
     struct qsv_shard s = qsv_partition_shard(&l->partition, shard);

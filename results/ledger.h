@@ -132,6 +132,11 @@ enum qsv_status qsv_ledger_add_trial(struct qsv_ledger *l, uint64_t trial_id,
 enum qsv_status qsv_ledger_add_record(struct qsv_ledger *l, struct qsv_record *r,
                                       struct qsv_evaluation **out, struct qsv_error *err);
 
+/* Moves the records of rows [n] (freshly read: record and energy) in; all of them or, where one
+ * does not fit (QSV_EINPUT), none. */
+enum qsv_status qsv_ledger_take(struct qsv_ledger *l, struct qsv_evaluation *rows, size_t n,
+                                struct qsv_error *err);
+
 /* Makes the search with this id the current one, the one that is there or a new one. */
 enum qsv_status qsv_ledger_begin_search(struct qsv_ledger *l, uint64_t id, const char *strategy,
                                         const char *spec, uint32_t attempt, struct qsv_error *err);

@@ -32,10 +32,11 @@ struct qsv_reader_trial {
     enum qsv_image_set shown;
 };
 
-/* path: the run's folder, or a results.h5 (then without segments). QSV_EINPUT for anything that is
- * not a run of a schema version that is known, or is damaged. A damaged segment is left out, with a
- * line in *warnings (may be NULL). */
-enum qsv_status qsv_reader_open(struct qsv_reader **out, const char *path,
+/* path: the run's folder, or a results.h5 (then without segments). with_arrays: records with their
+ * arrays, for comparing runs; figures need none. QSV_EINPUT for anything that is not a run, or is
+ * damaged; QSV_EIDENTITY where it is of a schema version that is not known. A damaged segment is
+ * left out, with a line in *warnings (may be NULL). */
+enum qsv_status qsv_reader_open(struct qsv_reader **out, const char *path, bool with_arrays,
                                 struct qsv_strbuf *warnings, struct qsv_error *err);
 void qsv_reader_close(struct qsv_reader *r);
 

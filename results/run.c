@@ -61,8 +61,8 @@ enum qsv_status qsv_identity_compare(const struct qsv_identity *run, const struc
     if (differences.failed)
         st = qsv_fail_memory(err, "the comparison of identities");
     else if (differences.len)
-        st = qsv_fail(err, QSV_EIDENTITY, "%s: holds records of another identity: %s", path,
-                      differences.text);
+        st = qsv_fail(err, QSV_EIDENTITY, "%s%sholds records of another identity: %s",
+                      path ? path : "", path ? ": " : "", differences.text);
     qsv_strbuf_fini(&differences);
     return st;
 }

@@ -26,7 +26,8 @@ struct qsv_identity {
 
 /* One hash over all parts. */
 uint64_t qsv_identity_hash(const struct qsv_identity *id);
-/* QSV_EIDENTITY naming each field that differs, with both values; QSV_OK where all are the same. */
+/* QSV_EIDENTITY naming each field that differs, with both values; QSV_OK where all are the same.
+ * path (may be NULL) begins the message. */
 enum qsv_status qsv_identity_compare(const struct qsv_identity *run, const struct qsv_identity *now,
                                      const char *path, struct qsv_error *err);
 

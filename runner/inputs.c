@@ -7,7 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/engine.h"
-#include "runner/commands.h"
+#include "runner/version.h"
 
 static enum qsv_status open_images(struct qsv_images *out, const struct qsv_spec_images *s,
                                    const struct qsv_model *model, struct qsv_error *err)
