@@ -8,7 +8,8 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_eval, &qsv_cmd_help, &qsv_cmd_man, &qsv_cmd_version, NULL,
+    &qsv_cmd_import, &qsv_cmd_inspect, &qsv_cmd_quantize, &qsv_cmd_eval,
+    &qsv_cmd_help,   &qsv_cmd_man,     &qsv_cmd_version,  NULL,
 };
 
 enum { MAX_COMMANDS = 32 };
@@ -31,16 +32,20 @@ enum qsv_status qsv_command_find(const struct qsv_command **out, const char *nam
     return qsv_fail(err, QSV_EUSAGE, "unknown command '%s' (qsvit help lists them)", name);
 }
 
-/* "usage: qsvit NAME FORM", a line for each form of the synopsis. */
+/* "usage: qsvit NAME FORM", a line for each form of the synopsis. A line that begins with a space
+ * goes on with the form above it. */
 static void add_usage(const struct qsv_command *c, struct qsv_strbuf *out)
 {
     const char *lead = "usage: ";
-    for (const char *form = c->synopsis;;) {
-        size_t n = strcspn(form, "\n");
-        qsv_strbuf_printf(out, "%sqsvit %s%s%.*s\n", lead, c->name, n ? " " : "", (int)n, form);
-        if (!form[n])
+    for (const char *line = c->synopsis;;) {
+        size_t n = strcspn(line, "\n");
+        if (*line == ' ')
+            qsv_strbuf_printf(out, "           %.*s\n", (int)n, line);
+        else
+            qsv_strbuf_printf(out, "%sqsvit %s%s%.*s\n", lead, c->name, n ? " " : "", (int)n, line);
+        if (!line[n])
             break;
-        form += n + 1;
+        line += n + 1;
         lead = "       ";
     }
 }
