@@ -8,6 +8,7 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
+    &qsv_cmd_run,
     &qsv_cmd_eval, &qsv_cmd_help, &qsv_cmd_man, &qsv_cmd_version, NULL,
 };
 
