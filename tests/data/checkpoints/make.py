@@ -67,7 +67,9 @@ def published():
         model.bias.copy_(torch.tensor([4.0, -0.25]))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model(torch.ones(1, 3)).sum().backward()
-    state = {k: v.clone() for k, v in model.state_dict().items()}
+    state = model.state_dict()  # an OrderedDict that also carries the modules' versions as an attribute
+    for k in state:
+        state[k] = state[k].clone()
     optimizer.step()
     return {'model': state, 'optimizer': optimizer.state_dict(), 'epoch': 199,
             'scaler': {'scale': 65536.0, 'growth_factor': 2.0, '_growth_tracker': 7},
