@@ -1,5 +1,6 @@
 #include "runner/inputs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -109,6 +110,32 @@ enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *sp
     else
         describe(in);
     return st;
+}
+
+static void describe_images(struct qsv_strbuf *out, const char *role,
+                            const struct qsv_images *images, uint32_t n_shards)
+{
+    struct qsv_shape shape = qsv_dataset_shape(images->dataset);
+    qsv_strbuf_printf(out, "%-10s %" PRIu64 " images of %ux%ux%u%s, %u shards\n", role,
+                      qsv_dataset_count(images->dataset), shape.c, shape.h, shape.w,
+                      images->factor > 1 ? " (doubled)" : "", n_shards);
+}
+
+void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out)
+{
+    const struct qsv_model *m = in->model;
+    const struct qsv_partition *p = &in->partition;
+    qsv_strbuf_printf(out, "model      %s: %s, %zu layers, %" PRIu64 " weights, T=%u, %u classes\n",
+                      in->spec->model, m->architecture, m->graph.n_layers, m->graph.n_weights,
+                      m->options.time_steps, m->classes);
+    describe_images(out, "judging", &in->images[QSV_JUDGE], p->n_judge_shards);
+    if (in->images[QSV_DECIDE].dataset)
+        describe_images(out, "deciding", &in->images[QSV_DECIDE], p->n_shards - p->n_judge_shards);
+    qsv_strbuf_printf(out, "search     %s by %s, %u formats\n", in->spec->search.strategy,
+                      qsv_granularity_name(in->spec->search.granularity),
+                      in->spec->search.n_formats);
+    qsv_strbuf_printf(out, "run        %s, identity %016" PRIx64 "\n", in->spec->run,
+                      qsv_identity_hash(&in->run.identity));
 }
 
 void qsv_inputs_fini(struct qsv_inputs *in)

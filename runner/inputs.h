@@ -22,6 +22,9 @@ struct qsv_inputs {
 /* Loads and checks everything that the spec names. On failure nothing is left to finish. */
 enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
                                 struct qsv_error *err);
+/* What a run would work with, for people. */
+void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out);
+
 void qsv_inputs_fini(struct qsv_inputs *in);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/score.h"
-#include "runner/evaluation.h"
+#include "runner/workbench.h"
 #include "runner/trace.h"
 
 /* The work in hand. */
@@ -151,7 +151,7 @@ enum qsv_status qsv_measure(struct qsv_measured *out, const struct qsv_model *mo
                           .network = network,
                           .images = images,
                           .stop = options->stop,
-                          .batch = qsv_evaluation_batch(model)};
+                          .batch = qsv_workbench_batch(model)};
     *out = (struct qsv_measured){0};
     enum qsv_status st = count_images(out, images, err);
     if (!st)

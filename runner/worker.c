@@ -10,7 +10,7 @@
 struct qsv_worker {
     struct qsv_worker_setup setup;
     struct qsv_message_sizes sizes;
-    struct qsv_evaluation *evaluation;
+    struct qsv_workbench *bench;
     struct qsv_stop stop;
     bool told_to_stop, done;
     uint32_t n_segments; /* written so far: the sequence in their names */
@@ -27,7 +27,7 @@ struct kind {
 static enum qsv_status evaluate(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
                                 struct qsv_record *records, struct qsv_error *err)
 {
-    return qsv_evaluation_run(w->evaluation, t->trials, t->n_trials, shard, records, err);
+    return qsv_workbench_evaluate(w->bench, t->trials, t->n_trials, shard, records, err);
 }
 
 static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
@@ -35,8 +35,8 @@ static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, ui
 {
     if (t->n_trials != 1)
         return qsv_fail(err, QSV_EFAILED, "asked to verify %u trials at once", t->n_trials);
-    return qsv_evaluation_run_exported(w->evaluation, w->setup.exported, t->trials[0].trial_id,
-                                       shard, records, err);
+    return qsv_workbench_evaluate_exported(w->bench, w->setup.exported, t->trials[0].trial_id,
+                                           shard, records, err);
 }
 
 static const struct kind kinds[] = {
@@ -79,7 +79,7 @@ static bool look_for_stop(void *context)
 static enum qsv_status say_hello(struct qsv_worker *w, struct qsv_error *err)
 {
     struct qsv_message m = {.type = QSV_MESSAGE_HELLO, .u.hello = *w->setup.hello};
-    snprintf(m.u.hello.isa, sizeof m.u.hello.isa, "%s", qsv_evaluation_isa(w->evaluation));
+    snprintf(m.u.hello.isa, sizeof m.u.hello.isa, "%s", qsv_workbench_isa(w->bench));
     return send_to_coordinator(w, &m, err);
 }
 
@@ -92,8 +92,8 @@ enum qsv_status qsv_worker_create(struct qsv_worker **out, const struct qsv_work
     w->setup = *setup;
     w->sizes = (struct qsv_message_sizes){setup->run->shape, setup->run->partition->n_shards};
     w->stop = (struct qsv_stop){setup->stop, look_for_stop, w};
-    w->setup.evaluation.stop = &w->stop;
-    enum qsv_status st = qsv_evaluation_create(&w->evaluation, &w->setup.evaluation, err);
+    w->setup.bench.stop = &w->stop;
+    enum qsv_status st = qsv_workbench_create(&w->bench, &w->setup.bench, err);
     if (!st)
         st = say_hello(w, err);
     if (st) {
@@ -107,7 +107,7 @@ void qsv_worker_destroy(struct qsv_worker *w)
 {
     if (!w)
         return;
-    qsv_evaluation_destroy(w->evaluation);
+    qsv_workbench_destroy(w->bench);
     free(w);
 }
 
@@ -189,7 +189,7 @@ static enum qsv_status take_task(struct qsv_worker *w, const struct qsv_task *t,
 
 static enum qsv_status say_bye(struct qsv_worker *w, struct qsv_error *err)
 {
-    struct qsv_engine_work work = qsv_evaluation_work(w->evaluation);
+    struct qsv_engine_work work = qsv_workbench_work(w->bench);
     struct qsv_message m = {.type = QSV_MESSAGE_BYE,
                             .u.bye = {work.layer_forwards_asked, work.layer_forwards_done}};
     w->done = true;

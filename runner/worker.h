@@ -3,7 +3,7 @@
 #ifndef QSV_WORKER_H
 #define QSV_WORKER_H
 
-#include "runner/evaluation.h"
+#include "runner/workbench.h"
 #include "runner/message.h"
 #include "runner/pace.h"
 
@@ -16,8 +16,8 @@ struct qsv_worker_setup { /* the pointers outlive the worker */
     const char *run_folder;            /* where segments go */
     const char *exported;              /* the file that tasks of kind verify read */
     const struct qsv_run *run;
-    struct qsv_evaluation_setup evaluation; /* its stop is the worker's own business */
-    const struct qsv_hello *hello;          /* isa is filled in by the worker */
+    struct qsv_workbench_setup bench; /* its stop is the worker's own business */
+    const struct qsv_hello *hello;    /* isa is filled in by the worker */
 };
 
 /* Says hello. Where the worker cannot be made, a failure is sent in its place. */

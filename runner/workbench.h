@@ -4,8 +4,8 @@
  * Keeps what will be asked for again, within bounds: images (decoded and enlarged), networks, and
  * what the baseline did on a shard, which every trial is compared with. Not thread-safe.
  */
-#ifndef QSV_EVALUATION_H
-#define QSV_EVALUATION_H
+#ifndef QSV_WORKBENCH_H
+#define QSV_WORKBENCH_H
 
 #include "core/engine.h"
 #include "jobs/partition.h"
@@ -14,9 +14,9 @@
 #include "runner/images.h"
 #include "runner/stop.h"
 
-struct qsv_evaluation;
+struct qsv_workbench;
 
-struct qsv_evaluation_setup { /* the pointers outlive the evaluation */
+struct qsv_workbench_setup { /* the pointers outlive the workbench */
     const struct qsv_model *model;
     struct qsv_bank *bank;
     struct qsv_images *images[2]; /* [qsv_image_set]; [QSV_DECIDE] NULL where there is none */
@@ -25,27 +25,28 @@ struct qsv_evaluation_setup { /* the pointers outlive the evaluation */
     const struct qsv_stop *stop; /* NULL: none */
 };
 
-enum qsv_status qsv_evaluation_create(struct qsv_evaluation **out,
-                                      const struct qsv_evaluation_setup *setup,
-                                      struct qsv_error *err);
-void qsv_evaluation_destroy(struct qsv_evaluation *e);
+enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
+                                     const struct qsv_workbench_setup *setup,
+                                     struct qsv_error *err);
+void qsv_workbench_destroy(struct qsv_workbench *e);
 
 /* Fills records [n] (the caller finishes them) of trials [n] on one shard. QSV_ESTOPPED when asked
  * to stop. On failure no record is left to finish. */
-enum qsv_status qsv_evaluation_run(struct qsv_evaluation *e, const struct qsv_trial_setting *trials,
-                                   uint32_t n, uint32_t shard, struct qsv_record *records,
-                                   struct qsv_error *err);
+enum qsv_status qsv_workbench_evaluate(struct qsv_workbench *e,
+                                       const struct qsv_trial_setting *trials, uint32_t n,
+                                       uint32_t shard, struct qsv_record *records,
+                                       struct qsv_error *err);
 
 /* The same for a trial as it was exported: by the network that is read from a model file. */
-enum qsv_status qsv_evaluation_run_exported(struct qsv_evaluation *e, const char *path,
-                                            uint64_t trial_id, uint32_t shard,
-                                            struct qsv_record *record, struct qsv_error *err);
+enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const char *path,
+                                                uint64_t trial_id, uint32_t shard,
+                                                struct qsv_record *record, struct qsv_error *err);
 
 /* Images a call of the engine: as many as keep its values within a few tens of megabytes. */
-uint32_t qsv_evaluation_batch(const struct qsv_model *model);
+uint32_t qsv_workbench_batch(const struct qsv_model *model);
 
-struct qsv_engine_work qsv_evaluation_work(const struct qsv_evaluation *e);
+struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e);
 /* Of the engine, see core/engine.h. */
-const char *qsv_evaluation_isa(const struct qsv_evaluation *e);
+const char *qsv_workbench_isa(const struct qsv_workbench *e);
 
 #endif

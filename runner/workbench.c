@@ -1,4 +1,4 @@
-#include "runner/evaluation.h"
+#include "runner/workbench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +28,8 @@ struct exported {      /* the network of the last trial that was read from a fil
     struct qsv_engine *engine;
 };
 
-struct qsv_evaluation {
-    struct qsv_evaluation_setup setup;
+struct qsv_workbench {
+    struct qsv_workbench_setup setup;
     struct qsv_engine *engine;
     uint32_t batch;
     uint64_t baseline_id;
@@ -67,7 +67,7 @@ static void fini_exported(struct exported *x)
 }
 
 /* The largest values live together with a few others. */
-uint32_t qsv_evaluation_batch(const struct qsv_model *model)
+uint32_t qsv_workbench_batch(const struct qsv_model *model)
 {
     const struct qsv_graph *g = &model->graph;
     size_t largest = 1;
@@ -81,7 +81,7 @@ uint32_t qsv_evaluation_batch(const struct qsv_model *model)
     return batch < 1 ? 1 : batch > 32 ? 32 : (uint32_t)batch;
 }
 
-static enum qsv_status create_caches(struct qsv_evaluation *e, struct qsv_error *err)
+static enum qsv_status create_caches(struct qsv_workbench *e, struct qsv_error *err)
 {
     enum qsv_status st = qsv_cache_create(&e->images, IMAGE_CACHE_BYTES, destroy_images, err);
     if (!st)
@@ -91,24 +91,23 @@ static enum qsv_status create_caches(struct qsv_evaluation *e, struct qsv_error 
     return st;
 }
 
-enum qsv_status qsv_evaluation_create(struct qsv_evaluation **out,
-                                      const struct qsv_evaluation_setup *setup,
-                                      struct qsv_error *err)
+enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
+                                     const struct qsv_workbench_setup *setup, struct qsv_error *err)
 {
-    struct qsv_evaluation *e = qsv_alloc(1, sizeof *e);
+    struct qsv_workbench *e = qsv_alloc(1, sizeof *e);
     uint32_t n_layers = setup->shape.n_layers;
     *out = NULL;
     if (!e)
-        return qsv_fail_memory(err, "the evaluation");
+        return qsv_fail_memory(err, "a workbench");
     e->setup = *setup;
-    e->batch = qsv_evaluation_batch(setup->model);
+    e->batch = qsv_workbench_batch(setup->model);
     enum qsv_status st = qsv_engine_create(&e->engine, setup->model, e->batch, err);
     if (!st)
         st = create_caches(e, err);
     if (!st && !(e->baseline_formats = qsv_alloc(n_layers, 1)))
-        st = qsv_fail_memory(err, "the evaluation");
+        st = qsv_fail_memory(err, "a workbench");
     if (st) {
-        qsv_evaluation_destroy(e);
+        qsv_workbench_destroy(e);
         return st;
     }
     e->baseline_id = qsv_setting_id(e->baseline_formats, n_layers);
@@ -116,7 +115,7 @@ enum qsv_status qsv_evaluation_create(struct qsv_evaluation **out,
     return QSV_OK;
 }
 
-void qsv_evaluation_destroy(struct qsv_evaluation *e)
+void qsv_workbench_destroy(struct qsv_workbench *e)
 {
     if (!e)
         return;
@@ -129,7 +128,7 @@ void qsv_evaluation_destroy(struct qsv_evaluation *e)
     free(e);
 }
 
-static enum qsv_status read_shard(struct qsv_evaluation *e, uint32_t shard, struct shard_images *s,
+static enum qsv_status read_shard(struct qsv_workbench *e, uint32_t shard, struct shard_images *s,
                                   struct qsv_error *err)
 {
     const struct qsv_partition *p = e->setup.partition;
@@ -143,7 +142,7 @@ static enum qsv_status read_shard(struct qsv_evaluation *e, uint32_t shard, stru
     return qsv_images_read(images, p->order[at.set] + at.first, s->n, s->pixels, s->labels, err);
 }
 
-static enum qsv_status get_images(struct qsv_evaluation *e, uint32_t shard,
+static enum qsv_status get_images(struct qsv_workbench *e, uint32_t shard,
                                   struct shard_images **out, struct qsv_error *err)
 {
     if ((*out = qsv_cache_get(e->images, shard)))
@@ -169,7 +168,7 @@ static size_t network_bytes(const struct qsv_model *model)
     return bytes;
 }
 
-static enum qsv_status get_network(struct qsv_evaluation *e, uint64_t trial_id,
+static enum qsv_status get_network(struct qsv_workbench *e, uint64_t trial_id,
                                    const uint8_t *formats, struct qsv_network **out,
                                    struct qsv_error *err)
 {
@@ -180,7 +179,7 @@ static enum qsv_status get_network(struct qsv_evaluation *e, uint64_t trial_id,
 }
 
 /* Runs networks [n] over all images of the shard, into outcomes [n]. */
-static enum qsv_status run_networks(struct qsv_evaluation *e, struct qsv_engine *engine,
+static enum qsv_status run_networks(struct qsv_workbench *e, struct qsv_engine *engine,
                                     const struct shard_images *images,
                                     struct qsv_network *const *networks, uint32_t n,
                                     struct qsv_outcome *const *outcomes, struct qsv_error *err)
@@ -204,7 +203,7 @@ static enum qsv_status run_networks(struct qsv_evaluation *e, struct qsv_engine 
     return st;
 }
 
-static enum qsv_status make_outcome(struct qsv_evaluation *e, const struct shard_images *images,
+static enum qsv_status make_outcome(struct qsv_workbench *e, const struct shard_images *images,
                                     struct qsv_outcome **out, struct qsv_error *err)
 {
     struct qsv_outcome *o = *out = qsv_alloc(1, sizeof *o);
@@ -219,7 +218,7 @@ static enum qsv_status make_outcome(struct qsv_evaluation *e, const struct shard
     return st;
 }
 
-static size_t outcome_bytes(const struct qsv_evaluation *e, const struct qsv_outcome *o)
+static size_t outcome_bytes(const struct qsv_workbench *e, const struct qsv_outcome *o)
 {
     return o->n_images * (size_t)e->setup.model->classes * sizeof *o->logits +
            qsv_engine_potential_count(e->engine) * sizeof *o->potentials;
@@ -235,7 +234,7 @@ struct work {
     bool new_baseline;
 };
 
-static enum qsv_status begin_baseline(struct qsv_evaluation *e, uint32_t shard, struct work *w,
+static enum qsv_status begin_baseline(struct qsv_workbench *e, uint32_t shard, struct work *w,
                                       struct qsv_error *err)
 {
     w->outcomes[0] = qsv_cache_get(e->baselines, shard);
@@ -248,7 +247,7 @@ static enum qsv_status begin_baseline(struct qsv_evaluation *e, uint32_t shard, 
     return st;
 }
 
-static enum qsv_status begin_work(struct qsv_evaluation *e, const struct qsv_trial_setting *trials,
+static enum qsv_status begin_work(struct qsv_workbench *e, const struct qsv_trial_setting *trials,
                                   uint32_t n, uint32_t shard, struct work *w, struct qsv_error *err)
 {
     w->n = n + 1;
@@ -268,7 +267,7 @@ static enum qsv_status begin_work(struct qsv_evaluation *e, const struct qsv_tri
 }
 
 /* Runs the slots that have a network. */
-static enum qsv_status run_work(struct qsv_evaluation *e, const struct work *w,
+static enum qsv_status run_work(struct qsv_workbench *e, const struct work *w,
                                 struct qsv_error *err)
 {
     struct qsv_network **networks = qsv_alloc(w->n, sizeof *networks);
@@ -291,9 +290,8 @@ static enum qsv_status run_work(struct qsv_evaluation *e, const struct work *w,
     return st;
 }
 
-static enum qsv_status fill_records(struct qsv_evaluation *e,
-                                    const struct qsv_trial_setting *trials, uint32_t n,
-                                    uint32_t shard, const struct work *w,
+static enum qsv_status fill_records(struct qsv_workbench *e, const struct qsv_trial_setting *trials,
+                                    uint32_t n, uint32_t shard, const struct work *w,
                                     struct qsv_record *records, struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
@@ -312,7 +310,7 @@ static enum qsv_status fill_records(struct qsv_evaluation *e,
 }
 
 /* Keeps the new baseline where it was run to the end. */
-static enum qsv_status keep_baseline(struct qsv_evaluation *e, uint32_t shard, struct work *w,
+static enum qsv_status keep_baseline(struct qsv_workbench *e, uint32_t shard, struct work *w,
                                      struct qsv_error *err)
 {
     if (!w->new_baseline)
@@ -331,7 +329,7 @@ static void end_work(struct work *w)
     free(w->networks);
 }
 
-static enum qsv_status begin_shard(struct qsv_evaluation *e, uint32_t shard,
+static enum qsv_status begin_shard(struct qsv_workbench *e, uint32_t shard,
                                    struct shard_images **images, struct qsv_error *err)
 {
     qsv_cache_begin_use(e->images);
@@ -340,9 +338,10 @@ static enum qsv_status begin_shard(struct qsv_evaluation *e, uint32_t shard,
     return get_images(e, shard, images, err);
 }
 
-enum qsv_status qsv_evaluation_run(struct qsv_evaluation *e, const struct qsv_trial_setting *trials,
-                                   uint32_t n, uint32_t shard, struct qsv_record *records,
-                                   struct qsv_error *err)
+enum qsv_status qsv_workbench_evaluate(struct qsv_workbench *e,
+                                       const struct qsv_trial_setting *trials, uint32_t n,
+                                       uint32_t shard, struct qsv_record *records,
+                                       struct qsv_error *err)
 {
     struct work w = {0};
     struct shard_images *images;
@@ -372,7 +371,7 @@ static enum qsv_status check_exported(const struct qsv_model *is, const struct q
     return qsv_fail(err, QSV_EFAILED, "%s: is not made from %s", is->path, expected->path);
 }
 
-static enum qsv_status make_exported(struct qsv_evaluation *e, const char *path,
+static enum qsv_status make_exported(struct qsv_workbench *e, const char *path,
                                      struct qsv_error *err)
 {
     static const struct qsv_quantizer unused = {"round", QSV_SCALE_MSE};
@@ -385,7 +384,7 @@ static enum qsv_status make_exported(struct qsv_evaluation *e, const char *path,
     return st ? st : qsv_engine_create(&x->engine, x->loaded.model, e->batch, err);
 }
 
-static enum qsv_status get_exported(struct qsv_evaluation *e, const char *path, uint64_t trial_id,
+static enum qsv_status get_exported(struct qsv_workbench *e, const char *path, uint64_t trial_id,
                                     struct qsv_error *err)
 {
     if (e->exported.trial_id == trial_id)
@@ -399,15 +398,15 @@ static enum qsv_status get_exported(struct qsv_evaluation *e, const char *path, 
     return st;
 }
 
-static enum qsv_status run_exported(struct qsv_evaluation *e, const struct shard_images *images,
+static enum qsv_status run_exported(struct qsv_workbench *e, const struct shard_images *images,
                                     struct qsv_outcome *o, struct qsv_error *err)
 {
     return run_networks(e, e->exported.engine, images, &e->exported.loaded.network, 1, &o, err);
 }
 
-enum qsv_status qsv_evaluation_run_exported(struct qsv_evaluation *e, const char *path,
-                                            uint64_t trial_id, uint32_t shard,
-                                            struct qsv_record *record, struct qsv_error *err)
+enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const char *path,
+                                                uint64_t trial_id, uint32_t shard,
+                                                struct qsv_record *record, struct qsv_error *err)
 {
     struct work w = {0};
     struct shard_images *images;
@@ -439,12 +438,12 @@ enum qsv_status qsv_evaluation_run_exported(struct qsv_evaluation *e, const char
     return st;
 }
 
-struct qsv_engine_work qsv_evaluation_work(const struct qsv_evaluation *e)
+struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e)
 {
     return qsv_engine_work_done(e->engine);
 }
 
-const char *qsv_evaluation_isa(const struct qsv_evaluation *e)
+const char *qsv_workbench_isa(const struct qsv_workbench *e)
 {
     return qsv_engine_isa(e->engine);
 }
