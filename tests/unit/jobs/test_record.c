@@ -11,7 +11,6 @@
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
 #include "jobs/record.h"
-#include "jobs/setting.h"
 
 static const struct qsv_record_shape shape = {.n_layers = 3, .n_lifs = 4, .n_sites = 5};
 
@@ -217,25 +216,6 @@ static void test_memory_runs_out(void **state)
     qsv_strbuf_fini(&message);
 }
 
-static void test_setting_id(void **state)
-{
-    (void)state;
-    /* XXH3's own sanity vectors: of no byte, and of one byte 0. */
-    assert_true(qsv_setting_id((const uint8_t[]){0}, 0) == 0x2d06800538d394c2u);
-    assert_true(qsv_setting_id((const uint8_t[]){QSV_F32}, 1) == 0xc44bdff4074eecdbu);
-    uint8_t formats[138] = {0};
-    uint64_t all_f32 = qsv_setting_id(formats, 138);
-    assert_true(all_f32 != qsv_setting_id(formats, 137));
-    formats[100] = QSV_INT4;
-    uint64_t one = qsv_setting_id(formats, 138);
-    assert_true(one != all_f32);
-    formats[100] = QSV_F32;
-    formats[101] = QSV_INT4;
-    assert_true(qsv_setting_id(formats, 138) != one);
-    formats[101] = QSV_F32;
-    assert_true(qsv_setting_id(formats, 138) == all_f32);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,7 +226,6 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_message_bytes_are_little_endian),
         cmocka_unit_test(test_without_answers_there_are_none),
-        cmocka_unit_test(test_setting_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,44 @@
+/* The plan: a graph lowered to steps over values in one arena, made once when an engine is made.
+ *
+ * A value is what a node gives, for max_batch images: real ones f32 [image][step][pixel][stride],
+ * spikes bits [image][step][pixel][stride / 16] words of 16 channels; stride is the channel count
+ * rounded up to QSV_LANES, the rest zeros. Norms have no value of their own: they are folded into
+ * the layer before. Values whose lives do not overlap share memory.
+ */
+#ifndef QSV_PLAN_H
+#define QSV_PLAN_H
+
+#include "core/graph.h"
+#include "core/model.h"
+
+struct qsv_value {
+    struct qsv_shape shape;
+    uint32_t steps;  /* 1, or the model's time steps */
+    uint32_t stride; /* channels, padded */
+    bool spikes;
+    size_t image_bytes;          /* of one image */
+    size_t offset;               /* in the arena */
+    uint32_t defined, last_used; /* steps */
+};
+
+struct qsv_plan_step {
+    enum qsv_op op;
+    uint32_t index;            /* layer, lif or attention product */
+    uint32_t in[3], n_in, out; /* values */
+};
+
+struct qsv_plan {
+    struct qsv_value *values;
+    struct qsv_plan_step *steps;
+    uint32_t n_values, n_steps;
+    size_t arena_bytes;
+};
+
+enum qsv_status qsv_plan_init(struct qsv_plan *p, const struct qsv_model *model, uint32_t max_batch,
+                              struct qsv_error *err);
+void qsv_plan_fini(struct qsv_plan *p);
+
+/* Must the value be kept when execution pauses before `step`? */
+bool qsv_plan_is_live(const struct qsv_plan *p, uint32_t value, uint32_t step);
+
+#endif

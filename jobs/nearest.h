@@ -1,0 +1,12 @@
+/* "Did you mean ...?" for misspelt words. */
+#ifndef QSV_NEAREST_H
+#define QSV_NEAREST_H
+
+#include <stddef.h>
+
+/* The word of words [n] that takes the fewest edits (a letter inserted, deleted, changed, or two
+ * neighbours swapped) to become `word`, the first of equals; NULL where that is more than a third
+ * of the letters. Words over 64 bytes are near to nothing. */
+const char *qsv_nearest(const char *word, const char *const *words, size_t n);
+
+#endif
