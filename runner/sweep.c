@@ -105,7 +105,7 @@ static enum qsv_status match_random(struct progressing *p, struct qsv_error *err
 static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err)
 {
     const struct qsv_spec *spec = p->sweep->spec;
-    uint64_t id;
+    uint64_t id = 0;
     char *path = qsv_file_join(spec->run, "spec.yaml");
     enum qsv_status st =
         path ? qsv_file_write(path, spec->text, spec->text_bytes, err) : qsv_fail_memory(err, path);
