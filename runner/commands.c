@@ -8,8 +8,8 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,  &qsv_cmd_import, &qsv_cmd_inspect, &qsv_cmd_quantize, &qsv_cmd_eval,
-    &qsv_cmd_help, &qsv_cmd_man,    &qsv_cmd_version, NULL,
+    &qsv_cmd_run,    &qsv_cmd_import, &qsv_cmd_inspect, &qsv_cmd_quantize, &qsv_cmd_eval,
+    &qsv_cmd_export, &qsv_cmd_help,   &qsv_cmd_man,     &qsv_cmd_version,  NULL,
 };
 
 enum { MAX_COMMANDS = 32 };
@@ -83,6 +83,16 @@ enum qsv_status qsv_print(FILE *out, struct qsv_strbuf *text, struct qsv_error *
         st = qsv_fail(err, QSV_EIO, "standard output: cannot write: %s", strerror(errno));
     qsv_strbuf_fini(text);
     return st;
+}
+
+void qsv_print_warnings(struct qsv_strbuf *lines)
+{
+    for (const char *line = lines->text; line && *line;) {
+        size_t n = strcspn(line, "\n");
+        fprintf(stderr, "qsvit: warning: %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    qsv_strbuf_fini(lines);
 }
 
 static enum qsv_status run_command(const struct qsv_command *c, int argc, char **argv, FILE *out,
