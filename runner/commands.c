@@ -12,21 +12,20 @@ const struct qsv_command *const qsv_commands[] = {
     &qsv_cmd_export, &qsv_cmd_help,   &qsv_cmd_man,     &qsv_cmd_version,  NULL,
 };
 
-enum { MAX_COMMANDS = 32 };
+enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };
 
 enum qsv_status qsv_command_find(const struct qsv_command **out, const char *name,
                                  struct qsv_error *err)
 {
-    const char *names[MAX_COMMANDS];
-    size_t n = 0;
-    for (; qsv_commands[n] && n < MAX_COMMANDS; n++) {
-        names[n] = qsv_commands[n]->name;
-        if (!strcmp(name, names[n])) {
-            *out = qsv_commands[n];
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        names[i] = qsv_commands[i]->name;
+        if (!strcmp(name, names[i])) {
+            *out = qsv_commands[i];
             return QSV_OK;
         }
     }
-    const char *nearest = qsv_nearest(name, names, n);
+    const char *nearest = qsv_nearest(name, names, N_COMMANDS);
     if (nearest)
         return qsv_fail(err, QSV_EUSAGE, "unknown command '%s', did you mean '%s'?", name, nearest);
     return qsv_fail(err, QSV_EUSAGE, "unknown command '%s' (qsvit help lists them)", name);
