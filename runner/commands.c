@@ -8,8 +8,7 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,
-    &qsv_cmd_eval, &qsv_cmd_help, &qsv_cmd_man, &qsv_cmd_version, NULL,
+    &qsv_cmd_run, &qsv_cmd_eval, &qsv_cmd_help, &qsv_cmd_man, &qsv_cmd_version, NULL,
 };
 
 enum { MAX_COMMANDS = 32 };
