@@ -38,8 +38,9 @@ static void add_usage(const struct qsv_command *c, struct qsv_strbuf *out)
     const char *lead = "usage: ";
     for (const char *line = c->synopsis;;) {
         size_t n = strcspn(line, "\n");
-        if (*line == ' ')
-            qsv_strbuf_printf(out, "           %.*s\n", (int)n, line);
+        size_t blanks = strspn(line, " ");
+        if (blanks)
+            qsv_strbuf_printf(out, "%*s%.*s\n", 11, "", (int)(n - blanks), line + blanks);
         else
             qsv_strbuf_printf(out, "%sqsvit %s%s%.*s\n", lead, c->name, n ? " " : "", (int)n, line);
         if (!line[n])
