@@ -117,8 +117,8 @@ const struct qsv_command qsv_cmd_export = {
     .name = "export",
     .summary = "Writes the quantized network that a run selected",
     .synopsis = "RUN [--best | --trial ID] [-m MODEL] -o OUT",
-    .details = "The same as quantize, with formats and quantizer of a run's trial. The answers of\n"
-               "OUT.h5 are those of the trial, bit for bit.",
+    .details = "The same as quantize, with formats and quantizer of a run's trial. The answers\n"
+               "of OUT.h5 are those of the trial, bit for bit.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

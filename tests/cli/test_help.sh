@@ -29,13 +29,9 @@ same 'version is a number' yes "$([[ $out =~ ^qsvit\ [0-9]+\.[0-9]+\.[0-9]+ ]] &
 
 expect 'man' 0 "$QSVIT" man
 printf '%s\n' "$out" >"$TMP/qsvit.1"
-if command -v groff >/dev/null && [ -n "$(find /usr/share/groff -name an.tmac 2>/dev/null)" ]; then
-    expect 'groff has no complaint about the man page' 0 groff -man -ww -b -Tutf8 "$TMP/qsvit.1"
-    same 'no line of the man page is too long' '' \
-        "$(groff -man -Tascii -P-c -P-b -P-u "$TMP/qsvit.1" | grep -E '^.{81}')"
-else
-    skip 'groff has no complaint about the man page' 'groff with man macros is not installed'
-fi
+expect 'groff has no complaint about the man page' 0 groff -man -ww -b -Tutf8 "$TMP/qsvit.1"
+same 'no line of the man page is too long' '' \
+    "$(groff -man -Tascii -P-c -P-b -P-u "$TMP/qsvit.1" | grep -E '^.{81}')"
 
 run bash -c "'$QSVIT' man >/dev/full"
 same 'a full disk is an error' 1 "$status"
