@@ -155,12 +155,12 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_import = {
     .name = "import",
     .summary = "Makes a model file from a checkpoint",
-    .synopsis = "CKPT -o MODEL.h5 [--heads N] [--time-steps T] [--input CxHxW]\n"
-                "    [--mean M,...] [--std S,...]",
-    .details = "Widths, depths and classes are read from the checkpoint; heads, time steps, image\n"
-               "size and normalisation are not in it and come from the options. Nothing in a\n"
-               "checkpoint is ever executed; what else it holds (an optimizer's state, the\n"
-               "arguments of the training) is passed over.",
+    .synopsis = "CKPT -o MODEL.h5 [--heads N] [--time-steps T]\n"
+                "    [--input CxHxW] [--mean M,...] [--std S,...]",
+    .details = "Widths, depths and classes are read from the checkpoint; heads, time steps,\n"
+               "image size and normalisation are not in it and come from the options. Nothing\n"
+               "in a checkpoint is ever executed; what else it holds (an optimizer's state,\n"
+               "the arguments of the training) is passed over.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

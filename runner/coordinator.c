@@ -110,11 +110,16 @@ static enum qsv_status check_hello(const struct worker *w, int rank, const struc
               : QSV_OK;
 }
 
+static enum qsv_status fail_stopped(struct qsv_error *err)
+{
+    return qsv_fail(err, QSV_ESTOPPED, "stopped before the end; the same command goes on");
+}
+
 static enum qsv_status fail_of_worker(const struct worker *w, uint32_t worker,
                                       const struct qsv_failed *f, struct qsv_error *err)
 {
     if (f->error.code == QSV_ESTOPPED)
-        return qsv_fail(err, QSV_ESTOPPED, "%s", f->error.text);
+        return fail_stopped(err);
     return qsv_fail(err, f->error.code, "rank %u on %s: %s", worker + 1, host_of(w), f->error.text);
 }
 
@@ -137,11 +142,6 @@ static enum qsv_status greet_one(struct qsv_coordinator *c, uint32_t from,
     w->hello = m->u.hello;
     w->here = true;
     return check_hello(w, (int)from + 1, own, path, err);
-}
-
-static enum qsv_status fail_stopped(struct qsv_error *err)
-{
-    return qsv_fail(err, QSV_ESTOPPED, "stopped before the end; the same command goes on");
 }
 
 static bool is_stopped(const struct qsv_coordinator *c)

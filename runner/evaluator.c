@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "jobs/constraint.h"
 #include "runner/question.h"
 
 struct best {
@@ -115,19 +116,19 @@ static enum qsv_status add_up(struct qsv_run_evaluator *e, const struct qsv_ques
     return QSV_OK;
 }
 
-/* The smallest that is within the bound, judged by as many images as any was. */
+/* The smallest that meets the constraint, judged by as many images as any was. */
 static void follow_best(struct qsv_run_evaluator *e, const struct qsv_metrics *m)
 {
     struct best *b = &e->best;
-    double drop = qsv_metrics_top1_drop(m), bound = e->setup.spec->constraint.max_top1_drop;
-    if (m->trial_id == b->trial_id && drop > bound)
+    bool meets = qsv_constraint_violation(e->setup.spec, m) == 0;
+    if (m->trial_id == b->trial_id && !meets)
         *b = (struct best){0, m->n_images, UINT64_MAX};
     bool better = m->n_images > b->n_images ||
                   (m->n_images == b->n_images && m->bytes.model_bytes < b->model_bytes);
-    if (drop > bound || !better || m->bytes.model_bytes >= e->setup.run->model->source_bytes)
+    if (!meets || !better || m->bytes.model_bytes >= e->setup.run->model->source_bytes)
         return;
     *b = (struct best){m->trial_id, m->n_images, m->bytes.model_bytes};
-    qsv_progress_best(e->setup.progress, m->bytes.avg_bits, drop);
+    qsv_progress_best(e->setup.progress, m->bytes.avg_bits, qsv_metrics_top1_drop(m));
 }
 
 static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
@@ -184,6 +185,11 @@ struct figure {
     double measured, exported;
 };
 
+static bool differ(double a, double b)
+{
+    return a != b && !(isnan(a) && isnan(b));
+}
+
 static enum qsv_status compare_figures(const struct qsv_record *a, const struct qsv_record *b,
                                        struct qsv_error *err)
 {
@@ -199,7 +205,7 @@ static enum qsv_status compare_figures(const struct qsv_record *a, const struct 
         {"ac_ops", (double)a->ac_ops, (double)b->ac_ops},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        if (figures[i].measured != figures[i].exported)
+        if (differ(figures[i].measured, figures[i].exported))
             return qsv_fail(err, QSV_EFAILED,
                             "the exported network differs from the trial that was measured: %s on "
                             "shard %u is %.17g, was %.17g",

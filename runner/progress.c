@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "core/base/alloc.h"
 #include "core/base/strbuf.h"
@@ -75,12 +76,23 @@ static void add_state(struct qsv_strbuf *b, const struct qsv_progress *p)
         qsv_strbuf_printf(b, "; best so far %.2f bits, %.2f points", p->best_bits, p->best_drop);
 }
 
+/* A line that wraps cannot be drawn over. */
+static int line_width(const struct qsv_progress *p)
+{
+    struct winsize size;
+    if (ioctl(fileno(p->out), TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+        return 79;
+    return size.ws_col - 1;
+}
+
 static void draw(struct qsv_progress *p)
 {
     struct qsv_strbuf b = {0};
     add_state(&b, p);
-    if (!b.failed)
-        fprintf(p->out, p->terminal ? "\r%s\033[K" : "%s\n", b.text);
+    if (!b.failed && p->terminal)
+        fprintf(p->out, "\r%.*s\033[K", line_width(p), b.text);
+    else if (!b.failed)
+        fprintf(p->out, "%s\n", b.text);
     fflush(p->out);
     qsv_strbuf_fini(&b);
     p->drawn = p->terminal;

@@ -167,10 +167,12 @@ static void add_selected(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_printf(out, "%.2f bits a weight, trial %016" PRIx64 "\n", sel->judged.bytes.avg_bits,
                       sel->trial_id);
     add_formats(out, s, sel->formats);
-    add_drop(out, "", "judging images", &sel->judged);
+    bool unseen = sel->rest.n_images == sel->judged.n_images;
+    add_drop(out, "", unseen ? "judging images, none of which decided" : "judging images",
+             &sel->judged);
     if (sel->decided.n_images)
         add_drop(out, "", "images that decided", &sel->decided);
-    if (sel->rest.n_images)
+    if (sel->rest.n_images && !unseen)
         add_drop(out, "", "judging images that did not", &sel->rest);
     add_label(out, "");
     qsv_strbuf_puts(out, "in brackets: 95 % intervals, paired image by image\n");

@@ -4,16 +4,17 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/score.h"
 #include "jobs/setting.h"
 #include "runner/cache.h"
-#include "runner/loaded.h"
+#include "runner/exported.h"
 #include "runner/outcome.h"
 
 enum {
     IMAGE_CACHE_BYTES = 1 << 29,
     BASELINE_CACHE_BYTES = 1 << 28,
     NETWORK_CACHE_BYTES = 1 << 28,
-    BATCH_BYTES = 1 << 25
+    BATCH_BYTES = 1 << 24
 };
 
 struct shard_images {
@@ -22,22 +23,16 @@ struct shard_images {
     uint32_t *labels; /* [n] */
 };
 
-struct exported {      /* the network of the last trial that was read from a file */
-    uint64_t trial_id; /* 0: none yet */
-    struct qsv_loaded loaded;
-    struct qsv_engine *engine;
-};
-
 struct qsv_workbench {
     struct qsv_workbench_setup setup;
     struct qsv_engine *engine;
     uint32_t batch;
     uint64_t baseline_id;
-    uint8_t *baseline_formats;   /* [n_layers] all f32 */
-    struct qsv_cache *images;    /* shard -> struct shard_images */
-    struct qsv_cache *baselines; /* shard -> struct qsv_outcome */
-    struct qsv_cache *networks;  /* trial -> struct qsv_network */
-    struct exported exported;
+    uint8_t *baseline_formats;    /* [n_layers] all f32 */
+    struct qsv_cache *images;     /* shard -> struct shard_images */
+    struct qsv_cache *baselines;  /* shard -> struct qsv_outcome */
+    struct qsv_cache *networks;   /* trial -> struct qsv_network */
+    struct qsv_exported exported; /* the last that was run */
 };
 
 static void destroy_images(void *value)
@@ -57,13 +52,6 @@ static void destroy_outcome(void *value)
 static void destroy_network(void *value)
 {
     qsv_network_destroy(value);
-}
-
-static void fini_exported(struct exported *x)
-{
-    qsv_engine_destroy(x->engine);
-    qsv_loaded_fini(&x->loaded);
-    *x = (struct exported){0};
 }
 
 /* The largest values live together with a few others. */
@@ -119,7 +107,7 @@ void qsv_workbench_destroy(struct qsv_workbench *e)
 {
     if (!e)
         return;
-    fini_exported(&e->exported);
+    qsv_exported_fini(&e->exported);
     qsv_cache_destroy(e->images);
     qsv_cache_destroy(e->baselines);
     qsv_cache_destroy(e->networks);
@@ -309,15 +297,20 @@ static enum qsv_status fill_records(struct qsv_workbench *e, const struct qsv_tr
     return st;
 }
 
-/* Keeps the new baseline where it was run to the end. */
+/* Keeps the new baseline where it was run to the end. Nothing can be compared with answers that are
+ * no numbers. */
 static enum qsv_status keep_baseline(struct qsv_workbench *e, uint32_t shard, struct work *w,
                                      struct qsv_error *err)
 {
     if (!w->new_baseline)
         return QSV_OK;
+    const struct qsv_model *model = e->setup.model;
+    struct qsv_outcome *o = w->outcomes[0];
+    enum qsv_status st = qsv_score_check(o->logits, o->n_images, model->classes, 0, err);
+    if (st)
+        return qsv_fail_in(err, st, "%s: shard %u", model->path, shard);
     w->new_baseline = false; /* it is the cache's now */
-    return qsv_cache_put(e->baselines, shard, w->outcomes[0], outcome_bytes(e, w->outcomes[0]),
-                         err);
+    return qsv_cache_put(e->baselines, shard, o, outcome_bytes(e, o), err);
 }
 
 static void end_work(struct work *w)
@@ -359,45 +352,6 @@ enum qsv_status qsv_workbench_evaluate(struct qsv_workbench *e,
     return st;
 }
 
-/* The file stands for the run's model, so everything but the weights must be as it is there. */
-static enum qsv_status check_exported(const struct qsv_model *is, const struct qsv_model *expected,
-                                      struct qsv_error *err)
-{
-    const struct qsv_graph *a = &is->graph, *b = &expected->graph;
-    if (a->n_layers == b->n_layers && a->n_lifs == b->n_lifs &&
-        a->n_attentions == b->n_attentions && is->classes == expected->classes &&
-        !memcmp(&is->options.input, &expected->options.input, sizeof is->options.input))
-        return QSV_OK;
-    return qsv_fail(err, QSV_EFAILED, "%s: is not made from %s", is->path, expected->path);
-}
-
-static enum qsv_status make_exported(struct qsv_workbench *e, const char *path,
-                                     struct qsv_error *err)
-{
-    static const struct qsv_quantizer unused = {"round", QSV_SCALE_MSE};
-    struct exported *x = &e->exported;
-    enum qsv_status st = qsv_loaded_open(&x->loaded, path, err);
-    if (!st)
-        st = check_exported(x->loaded.model, e->setup.model, err);
-    if (!st)
-        st = qsv_loaded_build(&x->loaded, NULL, &unused, err);
-    return st ? st : qsv_engine_create(&x->engine, x->loaded.model, e->batch, err);
-}
-
-static enum qsv_status get_exported(struct qsv_workbench *e, const char *path, uint64_t trial_id,
-                                    struct qsv_error *err)
-{
-    if (e->exported.trial_id == trial_id)
-        return QSV_OK;
-    fini_exported(&e->exported);
-    enum qsv_status st = make_exported(e, path, err);
-    if (st)
-        fini_exported(&e->exported);
-    else
-        e->exported.trial_id = trial_id;
-    return st;
-}
-
 static enum qsv_status run_exported(struct qsv_workbench *e, const struct shard_images *images,
                                     struct qsv_outcome *o, struct qsv_error *err)
 {
@@ -414,7 +368,7 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;
     if (!st)
-        st = get_exported(e, path, trial_id, err);
+        st = qsv_exported_load(&e->exported, path, trial_id, e->setup.model, e->batch, err);
     if (!st)
         st = begin_work(e, NULL, 0, shard, &w, err);
     if (!st)

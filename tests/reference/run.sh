@@ -50,7 +50,7 @@ f = h5py.File('$TMP/r_images.h5', 'w'); f['images'] = random_images(8, $channels
     done
 }
 
-fmnist=(--images $fashion-images-idx3-ubyte.gz --labels $fashion-labels-idx1-ubyte.gz)
+fmnist=(--images "$fashion-images-idx3-ubyte.gz" --labels "$fashion-labels-idx1-ubyte.gz")
 default=models/sdtv2_fmnist_t4.h5
 need "default model's tensors" "$QSVIT" quantize -m $default --format-all f32 -o "$TMP/default.safetensors"
 need "default model's checkpoint" "$PYTHON" $ref/make_checkpoint.py $default "$TMP/default.safetensors" "$TMP/default.pth"
