@@ -17,7 +17,7 @@ enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 
 
 /* A child that tries a file may take this much more memory, and this many seconds and bytes of the
  * file in each second more. */
-enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 10, TRY_BYTES_PER_S = 4000000 };
+enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 5, TRY_BYTES_PER_S = 4000000 };
 
 static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader, &qsv_hdf5_reader};
 
