@@ -77,7 +77,7 @@ static enum qsv_status find_reader(const struct qsv_data_reader **out,
                                    const struct qsv_dataset_source *source, struct qsv_error *err)
 {
     uint8_t head[8];
-    size_t n, ignored;
+    size_t n, ignored = 0;
     enum qsv_status st = qsv_stream_peek(source->images, head, sizeof head, &n, err);
     if (!st && source->labels)
         st = qsv_stream_peek(source->labels, &(uint8_t){0}, 1, &ignored, err);

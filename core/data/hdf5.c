@@ -158,7 +158,7 @@ static enum qsv_status check_size(const struct hdf5 *x, struct qsv_error *err)
 
 static enum qsv_status open_both(struct hdf5 *x, struct qsv_data_info *info, struct qsv_error *err)
 {
-    hsize_t n_labels, block, rows;
+    hsize_t n_labels = 0, block, rows;
     enum qsv_status st = open_dataset(&x->images, x->file, "images", 4, x->dims, &block, err);
     if (!st && !is_integer(x->images, 1, false))
         st = qsv_fail(err, QSV_EINPUT, "dataset 'images' is not of unsigned bytes");
