@@ -100,18 +100,22 @@ programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
 deps:
 	$(Q)scripts/deps.sh build run test
 
-## install: binary, man page and default model to $(DESTDIR)$(PREFIX) (/usr/local)
+## install: binary, man page, default model and spec to $(DESTDIR)$(PREFIX) (/usr/local)
+bindir  := $(PREFIX)/bin
+mandir  := $(PREFIX)/share/man/man1
+datadir := $(PREFIX)/share/qsvit
 install: $(B)/qsvit $(B)/qsvit.1
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
-	    '$(DESTDIR)$(PREFIX)/share/qsvit'
-	install -m 755 $(B)/qsvit '$(DESTDIR)$(PREFIX)/bin/qsvit'
-	install -m 644 $(B)/qsvit.1 '$(DESTDIR)$(PREFIX)/share/man/man1/qsvit.1'
-	install -m 644 $(wildcard models/*.h5) cluster.yaml '$(DESTDIR)$(PREFIX)/share/qsvit'
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)'
+	install -m 755 $(B)/qsvit '$(DESTDIR)$(bindir)/qsvit'
+	install -m 644 $(B)/qsvit.1 '$(DESTDIR)$(mandir)/qsvit.1'
+	install -m 644 $(wildcard models/*.h5) '$(DESTDIR)$(datadir)'
+	sed 's,^model: models/,model: $(datadir)/,' cluster.yaml >'$(DESTDIR)$(datadir)/cluster.yaml'
+	chmod 644 '$(DESTDIR)$(datadir)/cluster.yaml'
 
 ## uninstall: removes what install put there
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/qsvit' '$(DESTDIR)$(PREFIX)/share/man/man1/qsvit.1'
-	rm -rf '$(DESTDIR)$(PREFIX)/share/qsvit'
+	rm -f '$(DESTDIR)$(bindir)/qsvit' '$(DESTDIR)$(mandir)/qsvit.1'
+	rm -rf '$(DESTDIR)$(datadir)'
 
 ## clean: removes the build folder
 clean:

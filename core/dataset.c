@@ -3,15 +3,21 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
+#include "core/base/sandbox.h"
 #include "core/base/strbuf.h"
 #include "core/data/reader.h"
 #include "core/data/stream.h"
 
 /* A block of pixels read at once is BLOCK_BYTES, or a chunk of the file's if that is larger. */
 enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 26 };
+
+/* A child that tries a file may take this much more memory, and this many seconds and bytes of the
+ * file in each second more. */
+enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 10, TRY_BYTES_PER_S = 4000000 };
 
 static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader, &qsv_hdf5_reader};
 
@@ -167,14 +173,15 @@ static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error 
     return st;
 }
 
-static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_dataset_source *source,
-                                  bool fingerprint, struct qsv_error *err)
+static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_reader *reader,
+                                  const struct qsv_dataset_source *source, bool fingerprint,
+                                  struct qsv_error *err)
 {
-    enum qsv_status st = find_reader(&d->reader, source, err);
-    if (!st && !(d->path = qsv_strdup(source->images)))
-        st = qsv_fail_memory(err, source->images);
-    if (!st)
-        st = d->reader->open(&d->state, &d->info, source->images, source->labels, err);
+    d->reader = reader;
+    d->path = qsv_strdup(source->images);
+    if (!d->path)
+        return qsv_fail_memory(err, source->images);
+    enum qsv_status st = reader->open(&d->state, &d->info, source->images, source->labels, err);
     if (!st)
         st = check_info(d, err);
     if (!st)
@@ -186,14 +193,14 @@ static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_datase
     return st;
 }
 
-static enum qsv_status open_new(struct qsv_dataset **out, const struct qsv_dataset_source *source,
-                                bool fingerprint, struct qsv_error *err)
+static enum qsv_status open_with(struct qsv_dataset **out, const struct qsv_data_reader *reader,
+                                 const struct qsv_dataset_source *source, bool fingerprint,
+                                 struct qsv_error *err)
 {
     struct qsv_dataset *d = qsv_alloc(1, sizeof *d);
-    *out = NULL;
     if (!d)
         return qsv_fail_memory(err, source->images);
-    enum qsv_status st = open_files(d, source, fingerprint, err);
+    enum qsv_status st = open_files(d, reader, source, fingerprint, err);
     if (st)
         qsv_dataset_close(d);
     else
@@ -201,17 +208,64 @@ static enum qsv_status open_new(struct qsv_dataset **out, const struct qsv_datas
     return st;
 }
 
+struct attempt {
+    const struct qsv_data_reader *reader;
+    const struct qsv_dataset_source *source;
+};
+
+static enum qsv_status read_all(void *context, void *fingerprint, struct qsv_error *err)
+{
+    const struct attempt *t = context;
+    struct qsv_dataset *d = NULL;
+    enum qsv_status st = open_with(&d, t->reader, t->source, true, err);
+    if (!st)
+        memcpy(fingerprint, &d->fingerprint, sizeof d->fingerprint);
+    qsv_dataset_close(d);
+    return st;
+}
+
+/* Reads everything in a child, and only when that went well anything here. */
+static enum qsv_status open_fragile(struct qsv_dataset **out, const struct qsv_data_reader *reader,
+                                    const struct qsv_dataset_source *source, struct qsv_error *err)
+{
+    struct attempt t = {reader, source};
+    struct stat file = {0};
+    uint64_t fingerprint;
+    stat(source->images, &file);
+    struct qsv_sandbox_limits limits = {
+        TRY_MEMORY_BYTES, TRY_S + (unsigned)((uint64_t)file.st_size / TRY_BYTES_PER_S)};
+    enum qsv_status st = qsv_sandbox_run(read_all, &t, &fingerprint, sizeof fingerprint, &limits,
+                                         source->images, err);
+    if (!st)
+        st = open_with(out, reader, source, false, err);
+    if (!st) {
+        (*out)->fingerprint = fingerprint;
+        (*out)->has_fingerprint = true;
+    }
+    return st;
+}
+
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err)
 {
-    return open_new(out, source, true, err);
+    const struct qsv_data_reader *reader = NULL;
+    *out = NULL;
+    enum qsv_status st = find_reader(&reader, source, err);
+    if (!st && reader->fragile)
+        st = open_fragile(out, reader, source, err);
+    else if (!st)
+        st = open_with(out, reader, source, true, err);
+    return st;
 }
 
 enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
                                        const struct qsv_dataset_source *source,
                                        struct qsv_error *err)
 {
-    return open_new(out, source, false, err);
+    const struct qsv_data_reader *reader = NULL;
+    *out = NULL;
+    enum qsv_status st = find_reader(&reader, source, err);
+    return st ? st : open_with(out, reader, source, false, err);
 }
 
 void qsv_dataset_close(struct qsv_dataset *d)

@@ -242,7 +242,8 @@ const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
     .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N]\n"
-                "    [--format-all FORMAT | --setting FILE] [--logits OUT.h5] [--trace OUT.h5]",
+                "    [--format-all FORMAT | --setting FILE]\n"
+                "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed of one core. Images are\n"
                "taken in the order of the file; their size must be the model's input or half\n"
                "of it, then every pixel is doubled.",

@@ -8,39 +8,44 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run, &qsv_cmd_eval, &qsv_cmd_help, &qsv_cmd_man, &qsv_cmd_version, NULL,
+    &qsv_cmd_run,    &qsv_cmd_import, &qsv_cmd_inspect, &qsv_cmd_quantize, &qsv_cmd_eval,
+    &qsv_cmd_export, &qsv_cmd_help,   &qsv_cmd_man,     &qsv_cmd_version,  NULL,
 };
 
-enum { MAX_COMMANDS = 32 };
+enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };
 
 enum qsv_status qsv_command_find(const struct qsv_command **out, const char *name,
                                  struct qsv_error *err)
 {
-    const char *names[MAX_COMMANDS];
-    size_t n = 0;
-    for (; qsv_commands[n] && n < MAX_COMMANDS; n++) {
-        names[n] = qsv_commands[n]->name;
-        if (!strcmp(name, names[n])) {
-            *out = qsv_commands[n];
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        names[i] = qsv_commands[i]->name;
+        if (!strcmp(name, names[i])) {
+            *out = qsv_commands[i];
             return QSV_OK;
         }
     }
-    const char *nearest = qsv_nearest(name, names, n);
+    const char *nearest = qsv_nearest(name, names, N_COMMANDS);
     if (nearest)
         return qsv_fail(err, QSV_EUSAGE, "unknown command '%s', did you mean '%s'?", name, nearest);
     return qsv_fail(err, QSV_EUSAGE, "unknown command '%s' (qsvit help lists them)", name);
 }
 
-/* "usage: qsvit NAME FORM", a line for each form of the synopsis. */
+/* "usage: qsvit NAME FORM", a line for each form of the synopsis. A line that begins with a space
+ * goes on with the form above it. */
 static void add_usage(const struct qsv_command *c, struct qsv_strbuf *out)
 {
     const char *lead = "usage: ";
-    for (const char *form = c->synopsis;;) {
-        size_t n = strcspn(form, "\n");
-        qsv_strbuf_printf(out, "%sqsvit %s%s%.*s\n", lead, c->name, n ? " " : "", (int)n, form);
-        if (!form[n])
+    for (const char *line = c->synopsis;;) {
+        size_t n = strcspn(line, "\n");
+        size_t blanks = strspn(line, " ");
+        if (blanks)
+            qsv_strbuf_printf(out, "%*s%.*s\n", 11, "", (int)(n - blanks), line + blanks);
+        else
+            qsv_strbuf_printf(out, "%sqsvit %s%s%.*s\n", lead, c->name, n ? " " : "", (int)n, line);
+        if (!line[n])
             break;
-        form += n + 1;
+        line += n + 1;
         lead = "       ";
     }
 }
@@ -78,6 +83,16 @@ enum qsv_status qsv_print(FILE *out, struct qsv_strbuf *text, struct qsv_error *
         st = qsv_fail(err, QSV_EIO, "standard output: cannot write: %s", strerror(errno));
     qsv_strbuf_fini(text);
     return st;
+}
+
+void qsv_print_warnings(struct qsv_strbuf *lines)
+{
+    for (const char *line = lines->text; line && *line;) {
+        size_t n = strcspn(line, "\n");
+        fprintf(stderr, "qsvit: warning: %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    qsv_strbuf_fini(lines);
 }
 
 static enum qsv_status run_command(const struct qsv_command *c, int argc, char **argv, FILE *out,

@@ -45,6 +45,9 @@ void qsv_commands_describe(struct qsv_strbuf *out);
 /* Prints text that was put together, and finishes it. */
 enum qsv_status qsv_print(FILE *out, struct qsv_strbuf *text, struct qsv_error *err);
 
+/* Lines that are no result, to stderr, and finishes them. */
+void qsv_print_warnings(struct qsv_strbuf *lines);
+
 /* The whole program but for main(): finds the command, parses its options, runs it, checks that
  * `out` took everything, prints an error to stderr. Gives the exit status. */
 int qsv_commands_main(int argc, char **argv, FILE *out);

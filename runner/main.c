@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "runner/commands.h"
+#include "schedulers/launcher.h"
 
 /* A file that is opened must never become descriptor 0, 1 or 2 because that one was closed:
  * messages would go into it. What stands in can't be used either, so that a write is still an
@@ -17,5 +18,6 @@ static void fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
+    qsv_launcher_take_output();
     return qsv_commands_main(argc, argv, stdout);
 }

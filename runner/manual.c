@@ -34,19 +34,22 @@ static void add_paragraphs(struct qsv_strbuf *out, const char *text)
         qsv_strbuf_puts(out, ".fi\n");
 }
 
+/* A line that begins with a space goes on with the form above it. */
 static void add_synopsis(struct qsv_strbuf *out, const struct qsv_command *c)
 {
-    for (const char *form = c->synopsis;;) {
-        size_t n = strcspn(form, "\n");
-        char text[256];
-        snprintf(text, sizeof text, " %.*s", (int)n, form);
-        qsv_strbuf_printf(out, ".B qsvit %s\n", c->name);
+    for (const char *line = c->synopsis;;) {
+        size_t n = strcspn(line, "\n"), blanks = strspn(line, " ");
+        struct qsv_strbuf text = {0};
+        qsv_strbuf_add(&text, line + blanks, n - blanks);
+        if (!blanks)
+            qsv_strbuf_printf(out, ".HP\n.B qsvit %s\n", c->name);
         if (n)
-            qsv_roff_lines(out, text + 1);
-        qsv_strbuf_puts(out, ".br\n");
-        if (!form[n])
+            qsv_roff_lines(out, text.text);
+        out->failed = out->failed || text.failed;
+        qsv_strbuf_fini(&text);
+        if (!line[n])
             break;
-        form += n + 1;
+        line += n + 1;
     }
 }
 
@@ -131,12 +134,15 @@ static void add_formats(struct qsv_strbuf *out)
 
 void qsv_manual_print(struct qsv_strbuf *out)
 {
-    qsv_strbuf_printf(out, ".TH QSVIT 1 \"\" \"qsvit %s\" \"User Commands\"\n", qsv_version());
+    qsv_strbuf_printf(out,
+                      ".TH QSVIT 1 \"\" \"qsvit %s\" \"User Commands\"\n"
+                      ".ad l\n.nh\n",
+                      qsv_version());
     qsv_strbuf_puts(out, ".SH NAME\nqsvit \\- weight precision for spiking vision transformers\n"
-                         ".SH SYNOPSIS\n.nh\n");
+                         ".SH SYNOPSIS\n");
     for (size_t i = 0; qsv_commands[i]; i++)
         add_synopsis(out, qsv_commands[i]);
-    qsv_strbuf_puts(out, ".hy\n.SH DESCRIPTION\n");
+    qsv_strbuf_puts(out, ".SH DESCRIPTION\n");
     add_paragraphs(out, description);
     qsv_strbuf_puts(out, ".SH COMMANDS\n");
     for (size_t i = 0; qsv_commands[i]; i++)

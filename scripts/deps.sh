@@ -26,6 +26,7 @@ libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
+groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 python3-torch           reference        python torch
 python3-torchvision     reference        python torchvision
 python3-pil             reference        python PIL
@@ -36,7 +37,6 @@ clang                   lint             command clang
 clang-format            lint             command clang-format
 cppcheck                lint             command cppcheck
 shellcheck              lint             command shellcheck
-groff                   lint             file /usr/share/groff/*/tmac/an.tmac
 TABLE
 }
 

@@ -49,31 +49,59 @@ static bool is_integer(hid_t dataset, size_t max_bytes, bool any_sign)
     return ok;
 }
 
-/* Where the data lie: in the file itself, in chunks that are not too large. *rows of the first
- * dimension a chunk. */
+static bool lies_inside(hid_t list)
+{
+    H5D_layout_t layout = H5Pget_layout(list);
+    return layout == H5D_COMPACT || layout == H5D_CHUNKED ||
+           (layout == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0);
+}
+
+/* False where a chunk is too large. *rows of the first dimension a chunk; 1 where there are none.
+ */
+static bool count_chunk_rows(hsize_t *rows, hid_t list)
+{
+    hsize_t chunk[4] = {1, 1, 1, 1};
+    size_t elements = 1;
+    bool ok = H5Pget_layout(list) != H5D_CHUNKED || H5Pget_chunk(list, 4, chunk) > 0;
+    for (int i = 0; i < 4; i++)
+        ok = ok && qsv_mul_size(elements, chunk[i], &elements);
+    *rows = chunk[0];
+    return ok && elements <= MAX_CHUNK;
+}
+
+/* Of data that are not chunked libhdf5 does not check that there are enough. */
+static bool is_complete(hid_t dataset, hid_t list)
+{
+    hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    hssize_t n = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
+    size_t size = type < 0 ? 0 : H5Tget_size(type), bytes = 0;
+    bool ok = n >= 0 && qsv_mul_size((size_t)n, size, &bytes) &&
+              (H5Pget_layout(list) == H5D_CHUNKED || H5Dget_storage_size(dataset) >= bytes);
+    if (type >= 0)
+        H5Tclose(type);
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
 static enum qsv_status check_layout(hid_t dataset, const char *name, hsize_t *rows,
                                     struct qsv_error *err)
 {
-    hsize_t chunk[4] = {1, 1, 1, 1};
     hid_t list = H5Dget_create_plist(dataset);
-    H5D_layout_t layout = list < 0 ? H5D_LAYOUT_ERROR : H5Pget_layout(list);
-    bool inside = layout == H5D_COMPACT || layout == H5D_CHUNKED ||
-                  (layout == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0);
-    bool known = layout != H5D_CHUNKED || H5Pget_chunk(list, 4, chunk) > 0;
+    enum qsv_status st = QSV_OK;
+    if (list < 0 || !lies_inside(list))
+        st =
+            qsv_fail(err, QSV_EINPUT,
+                     "dataset '%s' keeps its data in other files, expected them in this one", name);
+    else if (!count_chunk_rows(rows, list))
+        st = qsv_fail(err, QSV_EINPUT, "dataset '%s' has chunks of more than %d elements", name,
+                      MAX_CHUNK);
+    else if (!is_complete(dataset, list))
+        st = qsv_fail(err, QSV_EINPUT, "dataset '%s' holds fewer bytes than its dimensions say",
+                      name);
     if (list >= 0)
         H5Pclose(list);
-    size_t elements = 1;
-    for (int i = 0; i < 4; i++)
-        known = known && qsv_mul_size(elements, chunk[i], &elements);
-    *rows = chunk[0];
-    if (!inside)
-        return qsv_fail(err, QSV_EINPUT,
-                        "dataset '%s' keeps its data in other files, expected them in this one",
-                        name);
-    if (!known || elements > MAX_CHUNK)
-        return qsv_fail(err, QSV_EINPUT, "dataset '%s' has chunks of more than %d elements", name,
-                        MAX_CHUNK);
-    return QSV_OK;
+    return st;
 }
 
 static enum qsv_status open_dataset(hid_t *out, hid_t file, const char *name, unsigned rank,
@@ -200,5 +228,5 @@ static enum qsv_status read_labels(void *state, uint64_t first, size_t n, uint16
     return st;
 }
 
-const struct qsv_data_reader qsv_hdf5_reader = {"hdf5",      recognise,   open_hdf5,
+const struct qsv_data_reader qsv_hdf5_reader = {"hdf5",      true,        recognise, open_hdf5,
                                                 read_pixels, read_labels, close_hdf5};

@@ -150,5 +150,5 @@ static enum qsv_status read_labels(void *state, uint64_t first, size_t n, uint16
     return QSV_OK;
 }
 
-const struct qsv_data_reader qsv_idx_reader = {"idx",       recognise,   open_idx,
+const struct qsv_data_reader qsv_idx_reader = {"idx",       false,       recognise, open_idx,
                                                read_pixels, read_labels, close_idx};

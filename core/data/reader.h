@@ -24,6 +24,7 @@ struct qsv_data_info {
 
 struct qsv_data_reader {
     const char *name;
+    bool fragile; /* a hostile file may crash the library that reads it: tried in a child first */
     bool (*recognise)(const uint8_t *head, size_t n); /* by the file's first bytes */
     /* labels: path or NULL. On failure *state is NULL and there is nothing to close. */
     enum qsv_status (*open)(void **state, struct qsv_data_info *info, const char *images,

@@ -12,6 +12,7 @@ struct candidate {
     unsigned depth;
     int preference; /* of its name */
     size_t tensors;
+    size_t calls; /* tensors and whatever else is an object */
 };
 
 /* Dicts in the order of their depth. Each is visited once, however often it is shared. */
@@ -30,7 +31,7 @@ static enum qsv_status enqueue(struct search *s, uint32_t dict, unsigned depth, 
     if (!qsv_grow(&s->queue, &s->capacity, s->n + 1, sizeof *s->queue))
         return qsv_fail_memory(err, "the checkpoint's dicts");
     s->seen[dict] = true;
-    s->queue[s->n++] = (struct candidate){dict, depth, preference, 0};
+    s->queue[s->n++] = (struct candidate){dict, depth, preference, 0, 0};
     return QSV_OK;
 }
 
@@ -48,13 +49,18 @@ static enum qsv_status visit(struct search *s, size_t at, struct qsv_error *err)
     enum qsv_status st = QSV_OK;
     while (!st && qsv_pickle_next(&w, &key, &value)) {
         s->queue[at].tensors += qsv_rebuild_is_tensor(s->p, value);
+        s->queue[at].calls += s->p->nodes[value].kind == QSV_PICKLE_CALL;
         st = enqueue(s, value, depth, preference(s->p, key), err);
     }
     return st;
 }
 
+/* Where nothing is known to be a tensor, objects are what the file offers: their defects then name
+ * what makes them. */
 static bool better(const struct candidate *a, const struct candidate *b)
 {
+    if (!a->tensors && !b->tensors)
+        return a->calls > b->calls;
     if (!a->tensors || !b->tensors)
         return a->tensors > b->tensors;
     if (a->preference != b->preference)
@@ -80,7 +86,7 @@ enum qsv_status qsv_state_dict_find(uint32_t *dict, const struct qsv_pickle *p,
     struct candidate best = {0};
     enum qsv_status st =
         s.seen ? search(&best, &s, err) : qsv_fail_memory(err, "the checkpoint's dicts");
-    if (!st && !best.tensors)
+    if (!st && !best.calls)
         st = qsv_fail(err, QSV_EINPUT,
                       "holds a Python %s with no tensors in a dict, expected a state dict, as "
                       "torch.save(model.state_dict(), PATH) writes it",

@@ -259,6 +259,20 @@ static void test_names_are_checked(void **state)
     qsv_tensors_fini(&t);
 }
 
+/* With no tensor in the file, what stands in their place is named. */
+static void test_only_unknown_makers(void **state)
+{
+    (void)state;
+    struct qsv_tensors t;
+    parse_pickle(&t, TEXT("\x80\x02}(U\x05modelcargs\nSpace\n)RU\x03net}(U\x01"
+                          "acx\ny\n)RU\x01"
+                          "bcx\nz\n)Ruu."));
+    assert_int_equal(t.n, 2);
+    expect_defect(&t, "a", "is made by calling 'x.y', which is unknown and never run");
+    expect_defect(&t, "b", "is made by calling 'x.z', which is unknown and never run");
+    qsv_tensors_fini(&t);
+}
+
 static void test_a_prefix_that_not_all_share_stays(void **state)
 {
     (void)state;
@@ -278,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_makers),
         cmocka_unit_test(test_expansion_is_bounded_in_total),
         cmocka_unit_test(test_names_are_checked),
+        cmocka_unit_test(test_only_unknown_makers),
         cmocka_unit_test(test_a_prefix_that_not_all_share_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
