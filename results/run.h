@@ -26,9 +26,20 @@ struct qsv_identity {
 
 /* One hash over all parts. */
 uint64_t qsv_identity_hash(const struct qsv_identity *id);
-/* QSV_EIDENTITY naming each field that differs, with both values; QSV_OK where all are the same. */
+/* QSV_EIDENTITY naming each field that differs, with both values; QSV_OK where all are the same.
+ * path (may be NULL) begins the message. */
 enum qsv_status qsv_identity_compare(const struct qsv_identity *run, const struct qsv_identity *now,
                                      const char *path, struct qsv_error *err);
+
+/* Where an attempt ran and with what, for /attempts; any string may be NULL. The store adds host,
+ * process, CPU and times itself. */
+struct qsv_provenance {
+    const char *version, *commit;
+    const char *libraries;    /* "Open MPI 4.1.4, HDF5 1.10.8, ..." */
+    const char *command_line; /* as it was typed */
+    const char *isa;          /* qsv_engine_isa */
+    uint32_t ranks;
+};
 
 /* Everything the store needs to know of what is being recorded. The pointers are the caller's and
  * outlive the store. */
@@ -39,6 +50,7 @@ struct qsv_run {
     struct qsv_record_shape shape;
     struct qsv_energy_constants energy;
     double created_unix_s;
+    struct qsv_provenance provenance;
 };
 
 #endif

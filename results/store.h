@@ -41,18 +41,21 @@ const struct qsv_record *qsv_store_find(const struct qsv_store *s, uint64_t tria
 size_t qsv_store_record_count(const struct qsv_store *s);
 
 /* Takes over a record (moved out of *r) that a worker reported as recorded in segment `segment`. A
- * (trial, shard) that is there already is dropped. */
+ * (trial, shard) that is there already is dropped. Its trial must be known (qsv_store_add_trial).
+ * Add all records of a segment before the next fold, which deletes the segment. QSV_EINPUT, *r
+ * untouched, where it does not fit the run. */
 enum qsv_status qsv_store_add(struct qsv_store *s, struct qsv_record *r, const char *segment,
                               struct qsv_error *err);
 
-/* Makes a trial known (its formats are copied); the first call's parent, step and description stay.
- */
+/* Makes a trial known (its formats are copied); the first call's parent, step and description stay,
+ * and trials are numbered by their first call. Also notes that the search in progress asked for the
+ * trial in this step, under this description (for the sensitivity table). */
 enum qsv_status qsv_store_add_trial(struct qsv_store *s, const struct qsv_trial *trial,
                                     uint64_t trial_id, const char *step, struct qsv_error *err);
 
-/* Starts a search in this run: `spec` text and the strategy's name; its steps replace those of an
- * earlier search with the same search_id (hash of what steers), which is how a resumed search does
- * not list its steps twice. */
+/* Starts a search in this run: `spec` text and the strategy's name. Where the run has a search with
+ * the same search_id (hash of what steers) already, its steps are replaced one by one as they are
+ * noted again, which is how a resumed search neither lists a step twice nor ever lists fewer. */
 enum qsv_status qsv_store_begin_search(struct qsv_store *s, uint64_t search_id,
                                        const char *strategy, const char *spec_text,
                                        struct qsv_error *err);

@@ -1,0 +1,139 @@
+#include "core/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/hash.h"
+
+enum { BLOCK = 512, BUFFER = 1 << 20 };
+
+#define MARK "qsvit sealed HDF5, "
+
+/* The block that a file of this content must begin with. */
+static void render(char block[BLOCK], uint64_t hash, uint64_t bytes)
+{
+    memset(block, 0, BLOCK);
+    snprintf(block, BLOCK, MARK "xxh3-64 %016llx over %llu bytes from byte %d\n",
+             (unsigned long long)hash, (unsigned long long)bytes, BLOCK);
+}
+
+static enum qsv_status fail_errno(struct qsv_error *err, const char *path, const char *doing)
+{
+    return qsv_fail(err, QSV_EIO, "%s: %s: %s", path, doing, strerror(errno));
+}
+
+/* Hashes from the file's present position to its end. */
+static enum qsv_status hash_rest(int fd, const char *path, uint64_t *hash, uint64_t *bytes,
+                                 struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    char *buffer = qsv_alloc(BUFFER, 1);
+    struct qsv_hash *h = buffer ? qsv_hash_begin() : NULL;
+    if (!h) {
+        free(buffer);
+        return qsv_fail_memory(err, path);
+    }
+    *bytes = 0;
+    for (;;) {
+        ssize_t n = read(fd, buffer, BUFFER);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = fail_errno(err, path, "cannot read");
+        if (n <= 0)
+            break;
+        qsv_hash_add(h, buffer, (size_t)n);
+        *bytes += (uint64_t)n;
+    }
+    *hash = qsv_hash_end(h);
+    free(buffer);
+    return st;
+}
+
+enum qsv_status qsv_seal_create(hid_t *file, const char *path, struct qsv_error *err)
+{
+    return qsv_h5_create_behind(file, path, BLOCK, err);
+}
+
+static enum qsv_status write_block(int fd, const char *path, struct qsv_error *err)
+{
+    uint64_t hash, bytes;
+    char block[BLOCK];
+    if (lseek(fd, BLOCK, SEEK_SET) < 0)
+        return fail_errno(err, path, "cannot seek");
+    enum qsv_status st = hash_rest(fd, path, &hash, &bytes, err);
+    if (st)
+        return st;
+    render(block, hash, bytes);
+    if (pwrite(fd, block, BLOCK, 0) != BLOCK)
+        return fail_errno(err, path, "cannot write");
+    return QSV_OK;
+}
+
+enum qsv_status qsv_seal_close(hid_t file, const char *path, struct qsv_error *err)
+{
+    enum qsv_status st = qsv_h5_close(file, path, err);
+    if (st)
+        return st;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, path, "cannot open");
+    st = write_block(fd, path, err);
+    if (close(fd) < 0 && !st)
+        st = fail_errno(err, path, "cannot write");
+    return st;
+}
+
+static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
+                                  struct qsv_error *err)
+{
+    struct stat s;
+    if (fstat(fd, &s) < 0)
+        return fail_errno(err, path, "cannot stat");
+    if (!S_ISREG(s.st_mode))
+        return qsv_fail(err, QSV_EINPUT, "%s: not a regular file", path);
+    ssize_t n = read(fd, block, BLOCK);
+    if (n < 0)
+        return fail_errno(err, path, "cannot read");
+    if (n < BLOCK || memcmp(block, MARK, sizeof MARK - 1))
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: not a file that qsvit recorded results in (it begins with no seal)",
+                        path);
+    return QSV_OK;
+}
+
+static enum qsv_status verify(int fd, const char *path, struct qsv_error *err)
+{
+    char found[BLOCK], expected[BLOCK];
+    uint64_t hash, bytes;
+    enum qsv_status st = read_block(fd, path, found, err);
+    if (!st)
+        st = hash_rest(fd, path, &hash, &bytes, err);
+    if (st)
+        return st;
+    render(expected, hash, bytes);
+    if (memcmp(found, expected, BLOCK))
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: %llu bytes do not match the checksum in its first line: torn, "
+                        "damaged, or changed by another program",
+                        path, (unsigned long long)bytes);
+    return QSV_OK;
+}
+
+enum qsv_status qsv_seal_open(hid_t *file, const char *path, struct qsv_error *err)
+{
+    *file = -1;
+    /* O_NONBLOCK: opening a FIFO must not hang before fstat can refuse it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s", path, strerror(errno));
+    enum qsv_status st = verify(fd, path, err);
+    close(fd);
+    return st ? st : qsv_h5_open(file, path, err);
+}
