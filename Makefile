@@ -1,46 +1,203 @@
 # qsvit: build, tests and the default sweep. `make help` lists the targets.
+#
+# Variables: CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR as everywhere; B: the build folder;
+# V=1 shows commands; WERROR= lets warnings pass. Each folder of sources becomes one archive. Only
+# runner/ is compiled against MPI. Output other than in $(B) is only made by `run` and `install`.
+VERSION := 0.1.0
+
 B       ?= build
 PREFIX  ?= /usr/local
-CC      ?= cc
+WERROR  ?= -Werror
 CFLAGS  ?= -O2 -g
-CONFIG  := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
-CONFIG_CFLAGS := $(shell pkg-config --cflags $(CONFIG) 2>/dev/null)
-CONFIG_LIBS   := $(shell pkg-config --libs $(CONFIG) 2>/dev/null)
-WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
-WARN += $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
-ALL_CFLAGS = -std=gnu11 $(WARN) -I. $(CONFIG_CFLAGS) -ffp-contract=off -MMD -MP $(CFLAGS)
+FOLDERS := core jobs results schedulers runner
 
-FOLDERS := core jobs results schedulers
-lib = $(B)/lib/libqsv_$(1).a
-LIBS := $(foreach f,results schedulers jobs core,$(call lib,$(f)))
-TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*/test_*.c))
+# Kernels profit from -O3; somebody who gives CFLAGS knows what they want.
+ifeq ($(origin CFLAGS),file)
+KERNEL_CFLAGS := -O3
+endif
 
-all: $(LIBS)
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
+# Headers of libraries are not ours to warn about.
+system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
+
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
+LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
+LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
+                                    mpicc --showme:compile 2>/dev/null))
+MPI_LIBS := $(shell pkg-config --libs ompi-c 2>/dev/null || mpicc --showme:link 2>/dev/null)
+
+# The same bits on any machine: no contraction of a*b+c that was not asked for.
+WARN := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+COMPILER := $(shell $(CC) --version 2>/dev/null)
+WARN += $(if $(findstring clang,$(COMPILER)),,-Wno-format-truncation)
+BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS) $(CFLAGS)
+
+# Instruction sets that a kernel's file may use; what core/kernels asks of the CPU before it is
+# chosen must cover them. Elsewhere than on x86-64 these files are empty.
+ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+ISA_avx2   := -mavx2 -mfma -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi
+endif
+
+SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))
+archive = $(B)/lib/libqsv_$(1).a
+objects = $(patsubst %.c,$(B)/%.o,$(filter $(1)/%,$(SOURCES)))
+ARCHIVES := $(foreach f,runner schedulers results jobs core,$(call archive,$(f)))
+
+unit = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/$(1)/test_*.c))
+UNIT_TESTS := $(foreach f,core jobs results schedulers runner,$(call unit,$(f)) $(call unit,$(f)/*))
+MPI_TESTS := $(patsubst tests/mpi/%.c,$(B)/tests/mpi/%,$(wildcard tests/mpi/*.c))
+SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
+MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+## all: build/qsvit (the default)
+all: $(B)/qsvit
+
+## run: installs what is missing, builds, and runs the sweep of cluster.yaml on all cores
+run:
+	$(Q)scripts/deps.sh build run
+	$(Q)$(MAKE) all
+	$(B)/qsvit run cluster.yaml
+
+## test: installs what is missing, builds, and runs every test
+test:
+	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) check
+
+## check: builds and runs every test, installs nothing
+check: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
+	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
+
+## unit: builds and runs the unit tests
+unit: $(UNIT_TESTS)
+	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS)
+
+## asan: the unit tests, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
+asan:
+	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
+
+## test-reference: compares with PyTorch, which it installs
+test-reference:
+	$(Q)scripts/deps.sh build run test reference
+	$(Q)$(MAKE) all
+	B='$(B)' tests/reference/run.sh
+
+## lint: formatting, static analysis, and a build without a warning by gcc and by clang
+lint:
+	$(Q)scripts/deps.sh build test lint
+	$(Q)scripts/lint.sh
+	$(Q)$(MAKE) B='$(B)/gcc' CC=gcc programs
+	$(Q)$(MAKE) B='$(B)/clang' CC=clang programs
+
+## programs: builds qsvit and every test, runs nothing
+programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
+
+## deps: installs what build, tests and the default sweep need as Debian packages
+deps:
+	$(Q)scripts/deps.sh build run test
+
+## install: binary, man page, default model and spec to $(DESTDIR)$(PREFIX) (/usr/local)
+bindir  := $(PREFIX)/bin
+mandir  := $(PREFIX)/share/man/man1
+datadir := $(PREFIX)/share/qsvit
+install: $(B)/qsvit $(B)/qsvit.1
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)'
+	install -m 755 $(B)/qsvit '$(DESTDIR)$(bindir)/qsvit'
+	install -m 644 $(B)/qsvit.1 '$(DESTDIR)$(mandir)/qsvit.1'
+	install -m 644 $(wildcard models/*.h5) '$(DESTDIR)$(datadir)'
+	sed 's,^model: models/,model: $(datadir)/,' cluster.yaml >'$(DESTDIR)$(datadir)/cluster.yaml'
+	chmod 644 '$(DESTDIR)$(datadir)/cluster.yaml'
+
+## uninstall: removes what install put there
+uninstall:
+	rm -f '$(DESTDIR)$(bindir)/qsvit' '$(DESTDIR)$(mandir)/qsvit.1'
+	rm -rf '$(DESTDIR)$(datadir)'
+
+## clean: removes the build folder
+clean:
+	rm -rf '$(B)'
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): /  \1: /p' $(firstword $(MAKEFILE_LIST)) | \
+	    awk -F': ' '{ printf "%-18s %s\n", $$1, substr($$0, length($$1) + 3) }'
+
+# Names a missing package before anything is compiled.
+packages:
+	@scripts/deps.sh --check build || \
+	    { echo 'Install it with: make deps' >&2; exit 1; }
+
+# What the objects were made with: another compiler or other flags make them anew.
+$(B)/flags: packages FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC)' '$(subst ','\'',$(BASE_CFLAGS))' '$(MPI_CFLAGS)' | \
+	    cmp -s - $@ || printf '%s\n' '$(CC)' '$(subst ','\'',$(BASE_CFLAGS))' '$(MPI_CFLAGS)' >$@
+
+# git refuses a folder of another user (sudo make install) unless told that it is fine.
+COMMIT := $(shell git -c safe.directory='*' describe --always --dirty --exclude '*' 2>/dev/null)
+$(B)/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' | \
+	    cmp -s - $@ || printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' \
+	    '$(VERSION)' '$(COMMIT)' >$@
 
 define folder_rules
-$(1)_OBJ := $$(patsubst %.c,$(B)/%.o,$$(wildcard $(1)/*.c $(1)/*/*.c))
-$$(call lib,$(1)): $$($(1)_OBJ)
+# The list notices a source file that was taken away.
+$(B)/lib/$(1).list: FORCE
 	@mkdir -p $$(@D)
-	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	@echo '$(call objects,$(1))' | cmp -s - $$@ || echo '$(call objects,$(1))' >$$@
+$(call archive,$(1)): $(filter-out %/main.o,$(call objects,$(1))) $(B)/lib/$(1).list
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@
+	$(Q)$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(BASE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tests/%: tests/unit/%.c $(LIBS)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $< -o $@ -Wl,--start-group $(LIBS) -Wl,--end-group $(CONFIG_LIBS) -lcmocka -lm
+$(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
+$(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
+$(B)/runner/version.o: $(B)/version.h
+$(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
-unit: $(TESTS)
-	@for t in $(TESTS); do echo "== $$t"; $$t || exit 1; done
+$(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+	    $(MPI_LIBS) $(LIB_LIBS) -lm -o $@
 
-clean:
-	rm -rf $(B)
+$(B)/qsvit.1: $(B)/qsvit
+	$(call say,MAN,$@)
+	$(Q)$(B)/qsvit man >$@.tmp && mv $@.tmp $@
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit clean
-$(B)/core/kernels/avx2.o: ALL_CFLAGS += -O3 -mavx2 -mfma -Wno-psabi
-$(B)/core/kernels/avx512.o: ALL_CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi
+# A unit test links what its folder may include; MPI comes in with runner only.
+below_core       := core
+below_jobs       := jobs core
+below_results    := results jobs core
+below_schedulers := schedulers jobs core
+below_runner     := runner schedulers results jobs core
+below_mpi        := $(below_runner)
+define test_rules
+$(B)/tests/$(1)/%: $(2)/%.c $(foreach f,$(below_$(1)),$(call archive,$(f))) $(B)/flags
+	$$(call say,TEST,$$<)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(BASE_CFLAGS) $(if $(filter runner mpi,$(1)),$(MPI_CFLAGS)) -MMD -MP -MF $$@.d -MT $$@ $$< \
+	    $$(LDFLAGS) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	    $(if $(filter runner mpi,$(1)),$(MPI_LIBS)) $(LIB_LIBS) -lcmocka -lm -o $$@
+endef
+$(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
+$(eval $(call test_rules,mpi,tests/mpi))
+
+FORCE:
+.PHONY: all run test check unit asan test-reference lint programs deps install uninstall clean help \
+        packages FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) $(addsuffix .d,$(UNIT_TESTS) $(MPI_TESTS)))

@@ -1,4 +1,5 @@
-/* Data sets: u8 pixels and a class by image number. One row of a table of readers each.
+/* Data sets: u8 pixels and a class by image number. Formats are a table of readers
+ * (core/data/reader.h); docs/datasets.md describes them.
  *
  * Images are [height][width][channels], all of one size. Reading is by image number, in any order.
  * Not thread-safe.
@@ -6,6 +7,7 @@
 #ifndef QSV_DATASET_H
 #define QSV_DATASET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -20,19 +22,26 @@ struct qsv_dataset_source {
     uint64_t first, count; /* a slice: images first .. first+count-1; count 0: to the end */
 };
 
-/* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. */
+/* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. Reads every
+ * label and pixel of the slice, for the fingerprint. */
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err);
+/* The same for files that were opened like that before, by this process or another: reads no pixel,
+ * has no fingerprint. */
+enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
+                                       const struct qsv_dataset_source *source,
+                                       struct qsv_error *err);
 void qsv_dataset_close(struct qsv_dataset *d);
 
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
-/* A hash over format-independent contents: shape, every pixel and label of the slice, in order. */
+/* A hash over format-independent contents: shape, every pixel and label of the slice, in order. Not
+ * of one that was opened again. */
 uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
 /* The largest label of the slice. */
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
 
-/* pixels [h][w][c] of image i (of the slice) and its label; either pointer may be NULL. */
+/* pixels [h][w][c] of image i < count (of the slice) and its label; either pointer may be NULL. */
 enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
                                  uint32_t *label, struct qsv_error *err);
 

@@ -12,6 +12,7 @@
 #include "core/base/alloc.h"
 #include "core/base/file.h"
 #include "core/h5.h"
+#include "core/seal.h"
 
 enum { FILE_VERSION = 1, MAX_NAME = 200, MAX_TENSORS = 1 << 16, CHUNK = 1 << 18 };
 
@@ -127,7 +128,7 @@ enum qsv_status qsv_model_save(const struct qsv_model *m, const char *path, stru
     char *temporary = qsv_file_temporary(path);
     if (!temporary)
         return qsv_fail_memory(err, path);
-    enum qsv_status st = qsv_h5_create(&file, temporary, err);
+    enum qsv_status st = qsv_seal_create(&file, temporary, err);
     if (!st) {
         st = write_attributes(file, m, err);
         if (!st)
@@ -136,7 +137,7 @@ enum qsv_status qsv_model_save(const struct qsv_model *m, const char *path, stru
             H5Fclose(file);
             qsv_fail_in(err, st, "%s", path);
         } else {
-            st = qsv_h5_close(file, path, err);
+            st = qsv_seal_close(file, temporary, err);
         }
         if (st)
             unlink(temporary);
@@ -255,7 +256,7 @@ enum qsv_status qsv_model_load(struct qsv_model **out, const char *path, struct 
     *out = NULL;
     if (stat(path, &info) < 0)
         return qsv_fail(err, QSV_EINPUT, "%s: no such model file", path);
-    enum qsv_status st = qsv_h5_open(&file, path, err);
+    enum qsv_status st = qsv_seal_open(&file, path, err);
     if (st)
         return st;
     st = check_version(file, err);

@@ -38,7 +38,7 @@ struct qsv_spec {
         enum qsv_granularity granularity;
         uint8_t formats[QSV_N_FORMATS]; /* the search's, by falling bits, without repeats */
         uint32_t n_formats;
-        uint64_t sensitivity_images; /* of step 1 */
+        uint64_t sensitivity_images; /* of step 1; 0: all that decide */
         uint64_t decision_images;    /* that decide in steps 2 and 3; 0: all there are */
         uint32_t candidates;         /* evaluated at once in steps 2 and 3 */
         uint32_t max_rounds;         /* of step 3 */
@@ -49,10 +49,10 @@ struct qsv_spec {
 
     struct qsv_quantizer quantizer;
 
-    struct {                  /* constraint: NaN or 0 where not given */
-        double max_top1_drop; /* percentage points */
-        uint64_t max_bytes;   /* of model_bytes */
-        double max_energy_pj; /* an image */
+    struct {                  /* constraint: at least one is given */
+        double max_top1_drop; /* percentage points; NaN: not given */
+        uint64_t max_bytes;   /* of model_bytes; 0: not given */
+        double max_energy_pj; /* an image; NaN: not given */
     } constraint;
 
     struct qsv_pin *pins; /* in file order */
@@ -67,6 +67,7 @@ struct qsv_spec {
     char *run;           /* the run's folder */
     char *text;          /* the file as it was, for the frozen copy */
     size_t text_bytes;
+    unsigned *lines; /* a key each, in the table's order: where it was given; 0: not given */
 };
 
 enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qsv_error *err);
@@ -74,6 +75,11 @@ enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qs
 enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t bytes,
                                const char *path, struct qsv_error *err);
 void qsv_spec_destroy(struct qsv_spec *s);
+
+/* QSV_EINPUT for a value that only later turns out to be wrong: "FILE:LINE: KEY: ...", key being a
+ * dotted name as in "scheduler.launcher". */
+enum qsv_status qsv_spec_fail(const struct qsv_spec *s, const char *key, struct qsv_error *err,
+                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Every key with type, range, default and help: as plain text, and as man page source (roff) or
  * Markdown. */

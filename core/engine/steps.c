@@ -38,9 +38,9 @@ enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *
     for (size_t i = 0; i < g->n_lifs; i++)
         channels = larger(channels, (size_t)g->lifs[i].shape.c + QSV_LANES);
     *s = (struct qsv_scratch){
-        .events = qsv_alloc_aligned(events, sizeof *s->events),
+        .events = qsv_alloc_aligned(events + QSV_LANES, sizeof *s->events),
         .first_event = qsv_alloc_aligned(pixels + 1, sizeof *s->first_event),
-        .rows = qsv_alloc_aligned(rows, sizeof *s->rows),
+        .rows = qsv_alloc_aligned(rows + QSV_LANES, sizeof *s->rows),
         .sums = qsv_alloc_aligned(width, sizeof *s->sums),
         .patches = qsv_alloc_aligned(patches, sizeof *s->patches),
         .products = qsv_alloc_aligned(products, sizeof *s->products),
@@ -94,39 +94,6 @@ void qsv_step_input(struct qsv_step_context *c, const struct qsv_plan_step *s,
     }
 }
 
-/* Lists the channels that fired in each pixel of one frame. */
-static void list_events(struct qsv_scratch *s, const uint16_t *spikes, size_t pixels,
-                        uint32_t words)
-{
-    uint32_t n = 0;
-    for (size_t p = 0; p < pixels; p++) {
-        s->first_event[p] = n;
-        for (uint32_t w = 0; w < words; w++)
-            for (uint32_t bits = *spikes++; bits; bits &= bits - 1)
-                s->events[n++] = 16 * w + (uint32_t)__builtin_ctz(bits);
-    }
-    s->first_event[pixels] = n;
-}
-
-/* The weight rows of one output pixel, in ascending k; returns how many. */
-static uint32_t gather_rows(const struct qsv_scratch *s, const struct qsv_layer *l, uint32_t oy,
-                            uint32_t ox)
-{
-    uint32_t n = 0;
-    for (uint32_t ky = 0; ky < l->kernel; ky++)
-        for (uint32_t kx = 0; kx < l->kernel; kx++) {
-            int64_t y = (int64_t)oy * l->stride + ky - l->pad;
-            int64_t x = (int64_t)ox * l->stride + kx - l->pad;
-            if (y < 0 || y >= l->in.h || x < 0 || x >= l->in.w)
-                continue;
-            size_t p = (size_t)y * l->in.w + (size_t)x;
-            uint32_t base = (ky * l->kernel + kx) * l->in_ch;
-            for (uint32_t e = s->first_event[p]; e < s->first_event[p + 1]; e++)
-                s->rows[n++] = base + s->events[e];
-        }
-    return n;
-}
-
 struct conv_call {
     const struct qsv_layer *layer;
     const struct qsv_weights *weights;
@@ -134,42 +101,36 @@ struct conv_call {
     uint32_t in_stride, out_stride;
 };
 
-static void sum_pixel(struct qsv_step_context *c, const struct conv_call *v, const uint32_t *rows,
-                      uint32_t n, float *out)
-{
-    const struct qsv_weights *w = v->weights;
-    if (w->codes) {
-        c->kernels->sum_rows_i8(c->scratch.sums, w->codes, w->width, rows, n, w->code_max);
-        c->kernels->affine_i32(out, c->scratch.sums, v->post->multiplier, v->post->shift,
-                               v->out_stride);
-        return;
-    }
-    c->kernels->sum_rows_f32(out, w->values, w->width, rows, n);
-    c->kernels->affine_f32(out, v->post->multiplier, v->post->shift, 1, v->out_stride);
-}
-
 static uint64_t conv_spikes(struct qsv_step_context *c, const struct conv_call *v,
                             const uint16_t *spikes, float *out)
 {
     const struct qsv_layer *l = v->layer;
-    struct qsv_scratch *s = &c->scratch;
-    uint64_t events = 0;
-    list_events(s, spikes, pixels_of(l->in), v->in_stride / 16);
-    for (uint32_t oy = 0; oy < l->out.h; oy++)
-        for (uint32_t ox = 0; ox < l->out.w; ox++, out += v->out_stride) {
-            const uint32_t *rows = s->rows;
-            uint32_t n;
-            if (l->kernel == 1 && l->stride == 1) {
-                size_t p = (size_t)oy * l->in.w + ox;
-                rows = s->events + s->first_event[p];
-                n = s->first_event[p + 1] - s->first_event[p];
-            } else {
-                n = gather_rows(s, l, oy, ox);
-            }
-            sum_pixel(c, v, rows, n, out);
-            events += n;
-        }
-    return events * l->out_ch;
+    const struct qsv_scratch *s = &c->scratch;
+    const struct qsv_spike_conv conv = {
+        .spikes = spikes,
+        .out = out,
+        .codes = v->weights->codes,
+        .values = v->weights->values,
+        .multiplier = v->post->multiplier,
+        .shift = v->post->shift,
+        .width = v->weights->width,
+        .out_stride = v->out_stride,
+        .code_max = v->weights->code_max,
+        .h = l->in.h,
+        .w = l->in.w,
+        .out_h = l->out.h,
+        .out_w = l->out.w,
+        .in_ch = l->in_ch,
+        .in_words = v->in_stride / 16,
+        .kernel = l->kernel,
+        .step = l->stride,
+        .pad = l->pad,
+        .events = s->events,
+        .first_event = s->first_event,
+        .rows = s->rows,
+        .sums = s->sums,
+    };
+    return c->kernels->conv_spikes(&conv) * l->out_ch;
 }
 
 static void depthwise(struct qsv_step_context *c, const struct conv_call *v, const float *x,
@@ -321,49 +282,40 @@ uint64_t qsv_step_lif(struct qsv_step_context *c, const struct qsv_plan_step *s,
     return fired;
 }
 
-static bool spike_at(const uint16_t *words, uint32_t channel)
+static void unpack_spikes(int32_t *out, const uint16_t *words, uint32_t channels)
 {
-    return words[channel / 16] >> channel % 16 & 1;
+    for (uint32_t c = 0; c < channels; c += 16)
+        for (uint32_t b = 0; b < 16; b++)
+            out[c + b] = words[c / 16] >> b & 1;
 }
 
 /* Adds k^T v of one token: products[i][j] counts tokens where channel i of k and j of v (of one
- * head) both fired. */
-static uint64_t add_products(int32_t *products, const uint16_t *k, const uint16_t *v,
-                             uint32_t channels, uint32_t per_head)
+ * head) both fired. v holds 0 or 1. */
+static void add_products(int32_t *products, const uint16_t *k, const int32_t *v, uint32_t channels,
+                         uint32_t per_head)
 {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < channels; i++) {
-        if (!spike_at(k, i))
-            continue;
-        uint32_t head = i / per_head * per_head;
-        int32_t *row = products + (size_t)i * per_head;
-        for (uint32_t j = 0; j < per_head; j++) {
-            int32_t spike = spike_at(v, head + j);
-            row[j] += spike;
-            n += (uint64_t)spike;
+    for (uint32_t w = 0; 16 * w < channels; w++)
+        for (uint32_t bits = k[w]; bits; bits &= bits - 1) {
+            uint32_t i = 16 * w + (uint32_t)__builtin_ctz(bits), head = i / per_head * per_head;
+            int32_t *row = products + (size_t)i * per_head;
+            for (uint32_t j = 0; j < per_head; j++)
+                row[j] += v[head + j];
         }
-    }
-    return n;
 }
 
-/* One token's q (k^T v) x scale: integers, then one rounding-free multiply. */
-static uint64_t query(float *out, const int32_t *products, const uint16_t *q, uint32_t channels,
-                      uint32_t per_head, float scale)
+/* Adds the rows of products that q selects; returns how many adds. */
+static uint64_t query(int32_t *sums, const int32_t *products, const uint16_t *q, uint32_t channels,
+                      uint32_t per_head)
 {
     uint64_t n = 0;
-    for (uint32_t head = 0; head < channels; head += per_head) {
-        for (uint32_t j = 0; j < per_head; j++)
-            out[head + j] = 0;
-        for (uint32_t i = head; i < head + per_head; i++) {
-            if (!spike_at(q, i))
-                continue;
+    memset(sums, 0, channels * sizeof *sums);
+    for (uint32_t w = 0; 16 * w < channels; w++)
+        for (uint32_t bits = q[w]; bits; bits &= bits - 1) {
+            uint32_t i = 16 * w + (uint32_t)__builtin_ctz(bits), head = i / per_head * per_head;
             for (uint32_t j = 0; j < per_head; j++)
-                out[head + j] += (float)products[(size_t)i * per_head + j];
+                sums[head + j] += products[(size_t)i * per_head + j];
             n += per_head;
         }
-        for (uint32_t j = 0; j < per_head; j++)
-            out[head + j] *= scale;
-    }
     return n;
 }
 
@@ -379,12 +331,20 @@ uint64_t qsv_step_attention(struct qsv_step_context *c, const struct qsv_plan_st
         float *y = qsv_step_value(c, s->out, i);
         memset(y, 0, out->image_bytes);
         for (uint32_t t = 0; t < in->steps; t++) {
-            int32_t *products = c->scratch.products;
-            memset(products, 0, (size_t)a->channels * per_head * sizeof *products);
-            for (uint32_t p = 0; p < a->tokens; p++, k += words, v += words)
-                n += add_products(products, k, v, a->channels, per_head);
-            for (uint32_t p = 0; p < a->tokens; p++, q += words, y += out->stride)
-                n += query(y, products, q, a->channels, per_head, a->scale);
+            int32_t *products = c->scratch.products, *sums = c->scratch.potentials;
+            const size_t cells = (size_t)a->channels * per_head;
+            memset(products, 0, cells * sizeof *products);
+            for (uint32_t p = 0; p < a->tokens; p++, k += words, v += words) {
+                unpack_spikes(sums, v, a->channels);
+                add_products(products, k, sums, a->channels, per_head);
+            }
+            for (size_t cell = 0; cell < cells; cell++) /* one add where both fired */
+                n += (uint64_t)products[cell];
+            for (uint32_t p = 0; p < a->tokens; p++, q += words, y += out->stride) {
+                n += query(sums, products, q, a->channels, per_head);
+                for (uint32_t ch = 0; ch < a->channels; ch++)
+                    y[ch] = (float)sums[ch] * a->scale;
+            }
         }
     }
     return n;

@@ -15,7 +15,7 @@ struct qsv_scratch {
     int32_t *sums;         /* [width] */
     float *patches;        /* inputs of some output pixels, k innermost; or spikes as floats */
     int32_t *products;     /* attention: [channels][channels / heads] */
-    int32_t *potentials;   /* [stride] of one image */
+    int32_t *potentials;   /* [stride] of one image; attention: one token's spikes or sums */
 };
 
 struct qsv_step_context {

@@ -16,5 +16,13 @@ static inline unsigned short mask16(mask_lanes m)
     return (unsigned short)(_mm256_movemask_ps(u.half[0]) | _mm256_movemask_ps(u.half[1]) << 8);
 }
 
+static inline unsigned expand16(unsigned *out, unsigned short bits, unsigned base)
+{
+    unsigned n = 0;
+    for (unsigned left = bits; left; left &= left - 1)
+        out[n++] = base + (unsigned)__builtin_ctz(left);
+    return n;
+}
+
 #include "core/kernels/vector.inc"
 #endif

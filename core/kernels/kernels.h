@@ -17,6 +17,24 @@ enum {
     QSV_ROW_LANES = 32 /* integer rows */
 };
 
+/* A convolution of one frame of spikes, not depthwise. One of codes and values is given. */
+struct qsv_spike_conv {
+    const uint16_t *spikes; /* [h][w][in_words] */
+    float *out;             /* [out_h][out_w][out_stride] */
+    const int8_t *codes; /* [kernel x kernel x in_ch][width], width a multiple of QSV_ROW_LANES */
+    const float *values; /* the same, width == out_stride */
+    const float *multiplier, *shift; /* [out_stride], padded with zeros; NULL for 1, 0 */
+    uint32_t width, out_stride;
+    int code_max; /* largest magnitude of a code */
+    uint32_t h, w, out_h, out_w, in_ch, in_words;
+    uint32_t kernel, step, pad;
+    /* Working memory: */
+    uint32_t *events;      /* [h x w x in_ch + QSV_LANES] */
+    uint32_t *first_event; /* [h x w + 1] */
+    uint32_t *rows;        /* [kernel x kernel x in_ch + QSV_LANES] */
+    int32_t *sums;         /* [width] */
+};
+
 struct qsv_lif_frames {
     const float *x;      /* [x_steps][pixels][stride] */
     uint16_t *spikes;    /* [time_steps][pixels][stride / 16] */
@@ -37,13 +55,9 @@ struct qsv_depthwise {
 
 struct qsv_kernels {
     const char *isa;
-    /* acc [width] = sum of rows [n] of weight. |codes| <= code_max; width a multiple of
-     * QSV_ROW_LANES. */
-    void (*sum_rows_i8)(int32_t *acc, const int8_t *weight, uint32_t width, const uint32_t *rows,
-                        uint32_t n, int code_max);
-    /* The same in f32, rows added in the order given; width a multiple of QSV_LANES. */
-    void (*sum_rows_f32)(float *acc, const float *weight, uint32_t width, const uint32_t *rows,
-                         uint32_t n);
+    /* Each output is the sum of the weight rows whose input fired, in ascending k, times
+     * multiplier, plus shift. Returns the number of (output pixel, row) pairs. */
+    uint64_t (*conv_spikes)(const struct qsv_spike_conv *c);
     /* out [pixels][width] = x [pixels][x_stride](first k channels) times weight [k][width], k
      * ascending. */
     void (*dense_f32)(float *out, const float *x, uint32_t x_stride, const float *weight,
@@ -53,10 +67,8 @@ struct qsv_kernels {
     /* Per pixel and channel, for each time step: h = v + (x - v) x decay; spike where h >= v_th; v
      * = 0 where it fired, else h; v begins at 0. Returns the number of spikes. */
     uint64_t (*lif)(const struct qsv_lif_frames *f);
-    /* out = value x multiplier + shift, [pixels][width]; multiplier, shift [width] padded with
-     * zeros, or NULL for 1, 0. */
-    void (*affine_i32)(float *out, const int32_t *acc, const float *multiplier, const float *shift,
-                       uint32_t width);
+    /* x = x * multiplier + shift, [pixels][width]; multiplier, shift [width] padded with zeros, or
+     * NULL for 1, 0. */
     void (*affine_f32)(float *x, const float *multiplier, const float *shift, uint32_t pixels,
                        uint32_t width);
     /* out = a + b */

@@ -4,27 +4,58 @@
 #include <math.h>
 #include <string.h>
 
-static void sum_rows_i8(int32_t *acc, const int8_t *weight, uint32_t width, const uint32_t *rows,
-                        uint32_t n, int code_max)
+static float affine(float v, const float *multiplier, const float *shift, uint32_t o)
 {
-    (void)code_max;
-    memset(acc, 0, width * sizeof *acc);
-    for (uint32_t i = 0; i < n; i++) {
-        const int8_t *row = weight + (size_t)rows[i] * width;
-        for (uint32_t o = 0; o < width; o++)
-            acc[o] += row[o];
-    }
+    if (multiplier)
+        v *= multiplier[o];
+    if (shift)
+        v += shift[o];
+    return v;
 }
 
-static void sum_rows_f32(float *acc, const float *weight, uint32_t width, const uint32_t *rows,
-                         uint32_t n)
+/* Adds the rows of one input pixel's spikes; returns how many. */
+static uint32_t add_rows(const struct qsv_spike_conv *c, const uint16_t *words, uint32_t tap,
+                         float *out)
 {
-    memset(acc, 0, width * sizeof *acc);
-    for (uint32_t i = 0; i < n; i++) {
-        const float *row = weight + (size_t)rows[i] * width;
-        for (uint32_t o = 0; o < width; o++)
-            acc[o] += row[o]; /* == fma(row[o], 1, acc[o]) */
+    uint32_t n = 0;
+    for (uint32_t ch = 0; ch < c->in_ch; ch++) {
+        if (!(words[ch / 16] >> ch % 16 & 1))
+            continue;
+        size_t row = ((size_t)tap * c->in_ch + ch) * c->width;
+        for (uint32_t o = 0; o < c->out_stride; o++) {
+            if (c->codes)
+                c->sums[o] += c->codes[row + o];
+            else
+                out[o] += c->values[row + o]; /* == fma(value, 1, out) */
+        }
+        n++;
     }
+    return n;
+}
+
+static uint32_t conv_pixel(const struct qsv_spike_conv *c, uint32_t oy, uint32_t ox, float *out)
+{
+    uint32_t n = 0;
+    memset(out, 0, c->out_stride * sizeof *out);
+    memset(c->sums, 0, c->width * sizeof *c->sums);
+    for (uint32_t tap = 0; tap < c->kernel * c->kernel; tap++) {
+        int64_t y = (int64_t)oy * c->step + tap / c->kernel - c->pad;
+        int64_t x = (int64_t)ox * c->step + tap % c->kernel - c->pad;
+        if (y >= 0 && y < c->h && x >= 0 && x < c->w)
+            n += add_rows(c, c->spikes + ((size_t)y * c->w + (size_t)x) * c->in_words, tap, out);
+    }
+    for (uint32_t o = 0; o < c->out_stride; o++)
+        out[o] = affine(c->codes ? (float)c->sums[o] : out[o], c->multiplier, c->shift, o);
+    return n;
+}
+
+static uint64_t conv_spikes(const struct qsv_spike_conv *c)
+{
+    uint64_t n = 0;
+    for (uint32_t oy = 0; oy < c->out_h; oy++)
+        for (uint32_t ox = 0; ox < c->out_w; ox++)
+            n += conv_pixel(c, oy, ox, c->out + ((size_t)oy * c->out_w + ox) * c->out_stride);
+    return n;
 }
 
 static void dense_f32(float *out, const float *x, uint32_t x_stride, const float *weight,
@@ -99,22 +130,6 @@ static uint64_t lif(const struct qsv_lif_frames *f)
     return fired;
 }
 
-static float affine(float v, const float *multiplier, const float *shift, uint32_t o)
-{
-    if (multiplier)
-        v *= multiplier[o];
-    if (shift)
-        v += shift[o];
-    return v;
-}
-
-static void affine_i32(float *out, const int32_t *acc, const float *multiplier, const float *shift,
-                       uint32_t width)
-{
-    for (uint32_t o = 0; o < width; o++)
-        out[o] = affine((float)acc[o], multiplier, shift, o);
-}
-
 static void affine_f32(float *x, const float *multiplier, const float *shift, uint32_t pixels,
                        uint32_t width)
 {
@@ -130,5 +145,5 @@ static void add(float *out, const float *a, const float *b, size_t n)
 }
 
 const struct qsv_kernels qsv_kernels_scalar = {
-    "scalar", sum_rows_i8, sum_rows_f32, dense_f32, depthwise_f32, lif, affine_i32, affine_f32, add,
+    "scalar", conv_spikes, dense_f32, depthwise_f32, lif, affine_f32, add,
 };

@@ -90,6 +90,7 @@ static void test_good_settings(void **state)
         /* the last match wins */
         {"layers:\n  block3.0.attn.q: int2\n  block3.*.attn.*: int5\n", {0, 4, 4, 4, 0, 0}},
         {"layers:\n  block3.*.attn.*: int5\n  block3.0.attn.q: int2\n", {0, 7, 4, 4, 0, 0}},
+        {"default: int4\r\nlayers:\r\n  head: int8\r\n", {5, 5, 5, 5, 5, 2}},
         {"# JSON is YAML\n{\"default\": \"int4\", \"layers\": {\"head\": \"int8\"}}\n",
          {5, 5, 5, 5, 5, 2}},
     };

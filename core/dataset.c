@@ -1,0 +1,342 @@
+#include "core/dataset.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/alloc.h"
+#include "core/base/hash.h"
+#include "core/base/sandbox.h"
+#include "core/base/strbuf.h"
+#include "core/data/reader.h"
+#include "core/data/stream.h"
+
+/* A block of pixels read at once is BLOCK_BYTES, or a chunk of the file's if that is larger. */
+enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 26 };
+
+/* A child that tries a file may take this much more memory, and this many seconds and bytes of the
+ * file in each second more. */
+enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 5, TRY_BYTES_PER_S = 4000000 };
+
+static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader, &qsv_hdf5_reader};
+
+enum { N_READERS = sizeof readers / sizeof *readers };
+
+struct qsv_dataset {
+    const struct qsv_data_reader *reader;
+    void *state; /* the reader's */
+    char *path;
+    struct qsv_data_info info; /* of the whole file */
+    uint64_t first, count;     /* the slice */
+    size_t image_bytes;
+    uint16_t *labels; /* [count] */
+    uint32_t max_label;
+    bool has_fingerprint;
+    uint64_t fingerprint;
+};
+
+static enum qsv_status find_by_name(const struct qsv_data_reader **out, const char *path,
+                                    const char *name, struct qsv_error *err)
+{
+    struct qsv_strbuf names = {0};
+    for (size_t i = 0; i < N_READERS; i++) {
+        if (!strcmp(readers[i]->name, name)) {
+            *out = readers[i];
+            qsv_strbuf_fini(&names);
+            return QSV_OK;
+        }
+        qsv_strbuf_printf(&names, "%s%s", i ? ", " : "", readers[i]->name);
+    }
+    enum qsv_status st =
+        qsv_fail(err, QSV_EINPUT, "%s: unknown data set format '%s', expected one of %s", path,
+                 name, names.text ? names.text : "");
+    qsv_strbuf_fini(&names);
+    return st;
+}
+
+static enum qsv_status recognise(const struct qsv_data_reader **out, const char *path,
+                                 const uint8_t *head, size_t n, struct qsv_error *err)
+{
+    struct qsv_strbuf found = {0};
+    for (size_t i = 0; i < N_READERS; i++)
+        if (readers[i]->recognise(head, n)) {
+            *out = readers[i];
+            return QSV_OK;
+        }
+    for (size_t i = 0; i < n; i++)
+        qsv_strbuf_printf(&found, " %02x", head[i]);
+    enum qsv_status st = qsv_fail(
+        err, QSV_EINPUT, "%s: is neither IDX (plain or .gz) nor HDF5: its first bytes are%s", path,
+        found.text ? found.text : " missing");
+    qsv_strbuf_fini(&found);
+    return st;
+}
+
+static enum qsv_status find_reader(const struct qsv_data_reader **out,
+                                   const struct qsv_dataset_source *source, struct qsv_error *err)
+{
+    uint8_t head[8];
+    size_t n, ignored = 0;
+    enum qsv_status st = qsv_stream_peek(source->images, head, sizeof head, &n, err);
+    if (!st && source->labels)
+        st = qsv_stream_peek(source->labels, &(uint8_t){0}, 1, &ignored, err);
+    if (st)
+        return st;
+    return source->format ? find_by_name(out, source->images, source->format, err)
+                          : recognise(out, source->images, head, n, err);
+}
+
+static enum qsv_status check_info(struct qsv_dataset *d, struct qsv_error *err)
+{
+    struct qsv_shape s = d->info.shape;
+    size_t bytes;
+    if (!s.c || !s.h || !s.w || !d->info.count || d->info.count > UINT32_MAX)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: holds %llu images of %ux%ux%u, expected 1 to %u of at "
+                        "least 1x1x1",
+                        d->path, (unsigned long long)d->info.count, s.h, s.w, s.c, UINT32_MAX);
+    if (!qsv_mul_size((size_t)s.h * s.w, s.c, &bytes) || bytes > MAX_IMAGE_BYTES)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: images of %ux%ux%u are larger than the %d bytes allowed", d->path, s.h,
+                        s.w, s.c, MAX_IMAGE_BYTES);
+    d->image_bytes = bytes;
+    return QSV_OK;
+}
+
+static enum qsv_status cut_slice(struct qsv_dataset *d, uint64_t first, uint64_t count,
+                                 struct qsv_error *err)
+{
+    uint64_t all = d->info.count;
+    if (first >= all || count > all - first)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: a slice of %llu images from image %llu on (0: all that follow) does "
+                        "not fit in its %llu images",
+                        d->path, (unsigned long long)count, (unsigned long long)first,
+                        (unsigned long long)all);
+    d->first = first;
+    d->count = count ? count : all - first;
+    return QSV_OK;
+}
+
+static enum qsv_status load_labels(struct qsv_dataset *d, struct qsv_error *err)
+{
+    d->labels = qsv_alloc(d->count, sizeof *d->labels);
+    if (!d->labels)
+        return qsv_fail_memory(err, d->path);
+    enum qsv_status st = d->reader->read_labels(d->state, d->first, d->count, d->labels, err);
+    for (uint64_t i = 0; !st && i < d->count; i++)
+        if (d->labels[i] > d->max_label)
+            d->max_label = d->labels[i];
+    return st;
+}
+
+/* Images to read at once: whole chunks of the file, so that none is decompressed twice. */
+static uint64_t block_images(const struct qsv_dataset *d)
+{
+    uint64_t n = BLOCK_BYTES / d->image_bytes, chunk = d->info.block;
+    if (chunk > 1 && chunk <= MAX_BLOCK_BYTES / d->image_bytes)
+        n = n > chunk ? n / chunk * chunk : chunk;
+    return n ? n : 1;
+}
+
+static enum qsv_status hash_pixels(struct qsv_dataset *d, struct qsv_hash *h, struct qsv_error *err)
+{
+    uint64_t block = block_images(d), end = d->first + d->count;
+    uint8_t *pixels = qsv_alloc(block, d->image_bytes);
+    enum qsv_status st = pixels ? QSV_OK : qsv_fail_memory(err, d->path);
+    for (uint64_t at = d->first, n; !st && at < end; at += n) {
+        n = block - at % block;
+        n = n < end - at ? n : end - at;
+        st = d->reader->read_pixels(d->state, at, n, pixels, err);
+        if (!st)
+            qsv_hash_add(h, pixels, n * d->image_bytes);
+    }
+    free(pixels);
+    return st;
+}
+
+static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error *err)
+{
+    struct qsv_hash *h = qsv_hash_begin();
+    if (!h)
+        return qsv_fail_memory(err, d->path);
+    qsv_hash_add_u64(h, d->count);
+    qsv_hash_add_u64(h, d->info.shape.h);
+    qsv_hash_add_u64(h, d->info.shape.w);
+    qsv_hash_add_u64(h, d->info.shape.c);
+    enum qsv_status st = hash_pixels(d, h, err);
+    for (uint64_t i = 0; !st && i < d->count; i++)
+        qsv_hash_add_u64(h, d->labels[i]);
+    d->fingerprint = qsv_hash_end(h);
+    d->has_fingerprint = true;
+    return st;
+}
+
+static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_reader *reader,
+                                  const struct qsv_dataset_source *source, bool fingerprint,
+                                  struct qsv_error *err)
+{
+    d->reader = reader;
+    d->path = qsv_strdup(source->images);
+    if (!d->path)
+        return qsv_fail_memory(err, source->images);
+    enum qsv_status st = reader->open(&d->state, &d->info, source->images, source->labels, err);
+    if (!st)
+        st = check_info(d, err);
+    if (!st)
+        st = cut_slice(d, source->first, source->count, err);
+    if (!st)
+        st = load_labels(d, err);
+    if (!st && fingerprint)
+        st = take_fingerprint(d, err);
+    return st;
+}
+
+static enum qsv_status open_with(struct qsv_dataset **out, const struct qsv_data_reader *reader,
+                                 const struct qsv_dataset_source *source, bool fingerprint,
+                                 struct qsv_error *err)
+{
+    struct qsv_dataset *d = qsv_alloc(1, sizeof *d);
+    if (!d)
+        return qsv_fail_memory(err, source->images);
+    enum qsv_status st = open_files(d, reader, source, fingerprint, err);
+    if (st)
+        qsv_dataset_close(d);
+    else
+        *out = d;
+    return st;
+}
+
+struct attempt {
+    const struct qsv_data_reader *reader;
+    const struct qsv_dataset_source *source;
+};
+
+static enum qsv_status read_all(void *context, void *fingerprint, struct qsv_error *err)
+{
+    const struct attempt *t = context;
+    struct qsv_dataset *d = NULL;
+    enum qsv_status st = open_with(&d, t->reader, t->source, true, err);
+    if (!st)
+        memcpy(fingerprint, &d->fingerprint, sizeof d->fingerprint);
+    qsv_dataset_close(d);
+    return st;
+}
+
+/* Reads everything in a child, and only when that went well anything here. */
+static enum qsv_status open_fragile(struct qsv_dataset **out, const struct qsv_data_reader *reader,
+                                    const struct qsv_dataset_source *source, struct qsv_error *err)
+{
+    struct attempt t = {reader, source};
+    struct stat file = {0};
+    uint64_t fingerprint;
+    stat(source->images, &file);
+    struct qsv_sandbox_limits limits = {
+        TRY_MEMORY_BYTES, TRY_S + (unsigned)((uint64_t)file.st_size / TRY_BYTES_PER_S)};
+    enum qsv_status st = qsv_sandbox_run(read_all, &t, &fingerprint, sizeof fingerprint, &limits,
+                                         source->images, err);
+    if (!st)
+        st = open_with(out, reader, source, false, err);
+    if (!st) {
+        (*out)->fingerprint = fingerprint;
+        (*out)->has_fingerprint = true;
+    }
+    return st;
+}
+
+enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
+                                 struct qsv_error *err)
+{
+    const struct qsv_data_reader *reader = NULL;
+    *out = NULL;
+    enum qsv_status st = find_reader(&reader, source, err);
+    if (!st && reader->fragile)
+        st = open_fragile(out, reader, source, err);
+    else if (!st)
+        st = open_with(out, reader, source, true, err);
+    return st;
+}
+
+enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
+                                       const struct qsv_dataset_source *source,
+                                       struct qsv_error *err)
+{
+    const struct qsv_data_reader *reader = NULL;
+    *out = NULL;
+    enum qsv_status st = find_reader(&reader, source, err);
+    return st ? st : open_with(out, reader, source, false, err);
+}
+
+void qsv_dataset_close(struct qsv_dataset *d)
+{
+    if (!d)
+        return;
+    if (d->state)
+        d->reader->close(d->state);
+    free(d->labels);
+    free(d->path);
+    free(d);
+}
+
+uint64_t qsv_dataset_count(const struct qsv_dataset *d)
+{
+    return d->count;
+}
+
+struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d)
+{
+    return d->info.shape;
+}
+
+uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d)
+{
+    assert(d->has_fingerprint);
+    return d->fingerprint;
+}
+
+uint32_t qsv_dataset_max_label(const struct qsv_dataset *d)
+{
+    return d->max_label;
+}
+
+enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
+                                 uint32_t *label, struct qsv_error *err)
+{
+    assert(i < d->count);
+    if (label)
+        *label = d->labels[i];
+    return pixels ? d->reader->read_pixels(d->state, d->first + i, 1, pixels, err) : QSV_OK;
+}
+
+enum qsv_status qsv_dataset_check(const struct qsv_dataset *d, struct qsv_shape input,
+                                  uint32_t classes, uint32_t *factor, struct qsv_error *err)
+{
+    struct qsv_shape s = d->info.shape;
+    bool same = s.h == input.h && s.w == input.w;
+    bool half = (uint64_t)s.h * 2 == input.h && (uint64_t)s.w * 2 == input.w;
+    if (s.c != input.c || (!same && !half))
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: images are %ux%ux%u (height x width x channels), the model takes "
+                        "%ux%ux%u, or half of that height and width",
+                        d->path, s.h, s.w, s.c, input.h, input.w, input.c);
+    if (d->max_label >= classes)
+        return qsv_fail(err, QSV_EINPUT, "%s: holds label %u, the model has classes 0 to %u",
+                        d->path, d->max_label, classes - 1);
+    *factor = same ? 1 : 2;
+    return QSV_OK;
+}
+
+void qsv_image_enlarge(const uint8_t *in, struct qsv_shape shape, uint32_t factor, uint8_t *out)
+{
+    size_t row_bytes = (size_t)shape.w * factor * shape.c;
+    for (uint32_t y = 0; y < shape.h; y++) {
+        uint8_t *row = out, *p = out;
+        for (uint32_t x = 0; x < shape.w; x++, in += shape.c)
+            for (uint32_t k = 0; k < factor; k++, p += shape.c)
+                memcpy(p, in, shape.c);
+        out += row_bytes;
+        for (uint32_t k = 1; k < factor; k++, out += row_bytes)
+            memcpy(out, row, row_bytes);
+    }
+}

@@ -1,0 +1,36 @@
+/* The constraint of a spec as strategies use it: is it met, by how much not, which of two settings
+ * is the better answer.
+ *
+ * Where the accuracy is bounded (max_top1_drop) the better of two settings that meet the constraint
+ * stores fewer bytes; where only size or energy is, it diverges less from the baseline.
+ */
+#ifndef QSV_CONSTRAINT_H
+#define QSV_CONSTRAINT_H
+
+#include <stdbool.h>
+
+#include "core/base/strbuf.h"
+#include "jobs/metrics.h"
+#include "jobs/spec.h"
+
+bool qsv_constraint_bounds_drop(const struct qsv_spec *spec);
+bool qsv_constraint_bounds_energy(const struct qsv_spec *spec);
+
+/* 0: met. Else the largest excess over a limit as a share of the limit (of one point where
+ * max_top1_drop is less). */
+double qsv_constraint_violation(const struct qsv_spec *spec, const struct qsv_metrics *m);
+
+/* Each limit by itself; true where it isn't given. */
+bool qsv_constraint_drop_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
+bool qsv_constraint_bytes_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
+bool qsv_constraint_energy_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
+
+/* Below 0 where a is the better answer, above 0 where b is, 0 where nothing tells them apart. The
+ * smaller violation first, so that the best of settings that all fail is the nearest. */
+int qsv_constraint_compare(const struct qsv_spec *spec, const struct qsv_metrics *a,
+                           const struct qsv_metrics *b);
+
+/* "top-1 drop at most 1.5 points, at most 400000 bytes" */
+void qsv_constraint_print(struct qsv_strbuf *out, const struct qsv_spec *spec);
+
+#endif

@@ -1,0 +1,191 @@
+#include "jobs/spec_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "jobs/strategy.h"
+
+#define FIELD(f)              offsetof(struct qsv_spec, f)
+#define PATH(f)               .type = QSV_KEY_PATH, .offset = FIELD(f)
+#define TEXT(f)               .type = QSV_KEY_TEXT, .offset = FIELD(f)
+#define COUNT(f, low, high)   .type = QSV_KEY_COUNT, .offset = FIELD(f), .min = low, .max = high
+#define COUNT32(f, low, high) .type = QSV_KEY_COUNT32, .offset = FIELD(f), .min = low, .max = high
+#define REAL(f, low, high)    .type = QSV_KEY_REAL, .offset = FIELD(f), .min = low, .max = high
+
+#define MAX_U32   4294967295.0
+#define MAX_EXACT 9007199254740992.0 /* 2^53: the table keeps bounds as doubles */
+
+static const char *const granularities[] = {
+    [QSV_BY_LAYER] = "layer", [QSV_BY_BLOCK] = "block", [QSV_BY_STAGE] = "stage", NULL};
+static const char *const scale_rules[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse", NULL};
+static const char *const methods[] = {"round", NULL};
+
+const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
+                                         "constraint", "energy",      "scheduler", NULL};
+
+const struct qsv_spec_key qsv_spec_keys[] = {
+    {"model", PATH(model), .required = true,
+     .help = "the network: a model file that `qsvit import` wrote"},
+
+    {"dataset.format", TEXT(dataset.format), .absent = "recognised",
+     .help = "kind of data set: idx or hdf5"},
+    {"dataset.images", PATH(dataset.images), .required = true,
+     .help = "the images that judge: what is selected is measured on all of them"},
+    {"dataset.labels", PATH(dataset.labels), .absent = "none",
+     .help = "their classes, where the images' file does not hold them"},
+    {"dataset.first", COUNT(dataset.first, 0, MAX_U32), .unit = "images", .standard = "0",
+     .help = "number of the first image to take"},
+    {"dataset.count", COUNT(dataset.count, 0, MAX_U32), .unit = "images", .standard = "0",
+     .help = "how many to take; 0: to the end"},
+
+    {"calibration.format", TEXT(calibration.format), .absent = "recognised",
+     .help = "kind of data set: idx or hdf5"},
+    {"calibration.images", PATH(calibration.images), .required = true,
+     .help =
+         "the images that the search decides by; without calibration: it uses the judging ones"},
+    {"calibration.labels", PATH(calibration.labels), .absent = "none",
+     .help = "their classes, where the images' file does not hold them"},
+    {"calibration.first", COUNT(calibration.first, 0, MAX_U32), .unit = "images", .standard = "0",
+     .help = "number of the first image to take"},
+    {"calibration.count", COUNT(calibration.count, 0, MAX_U32), .unit = "images", .standard = "0",
+     .help = "how many to take; 0: to the end"},
+
+    {"search.strategy", .type = QSV_KEY_STRATEGY, .offset = FIELD(search.strategy),
+     .standard = "qsvit", .help = "how settings are searched"},
+    {"search.granularity", .type = QSV_KEY_CHOICE, .offset = FIELD(search.granularity),
+     .choices = granularities, .standard = "layer", .help = "what gets one format together"},
+    {"search.formats", .type = QSV_KEY_FORMATS, .offset = FIELD(search.formats),
+     .standard = "[int6, int4, int3, int2]", .help = "the formats to choose from, in any order"},
+    {"search.sensitivity_images", COUNT(search.sensitivity_images, 0, MAX_U32), .unit = "images",
+     .standard = "384",
+     .help = "images that each format is tried on in each layer, in step 1; 0: all that decide"},
+    {"search.decision_images", COUNT(search.decision_images, 0, MAX_U32), .unit = "images",
+     .standard = "0", .help = "images that decide in steps 2 and 3; 0: all there are"},
+    {"search.candidates", COUNT32(search.candidates, 1, 1024), .unit = "settings", .standard = "4",
+     .help = "settings evaluated at once in steps 2 and 3"},
+    {"search.max_rounds", COUNT32(search.max_rounds, 0, 1000000), .unit = "rounds",
+     .standard = "200", .help = "most rounds of step 3; 0: keep the base settings"},
+    {"search.max_evaluations", COUNT(search.max_evaluations, 0, 1000000), .unit = "settings",
+     .standard = "0",
+     .help = "settings that the random strategy tries; 0: as many as qsvit spent in this run"},
+    {"search.seed", COUNT(search.seed, 0, MAX_U32), .standard = "1",
+     .help = "of everything random: the order of images, the random strategy"},
+
+    {"quantizer.method", .type = QSV_KEY_NAME, .offset = FIELD(quantizer.name), .choices = methods,
+     .standard = "round", .help = "how weights become codes"},
+    {"quantizer.scale", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.scale),
+     .choices = scale_rules, .standard = "mse",
+     .help = "a channel's scale: by its largest weight, or by least squared error"},
+
+    {"constraint.max_top1_drop", REAL(constraint.max_top1_drop, 0, 100),
+     .unit = "percentage points", .absent = "no bound",
+     .help = "most that top-1 accuracy may fall below the f32 network's"},
+    {"constraint.max_bytes", COUNT(constraint.max_bytes, 1, MAX_EXACT), .unit = "bytes",
+     .absent = "no bound", .help = "most that the quantized model may store"},
+    {"constraint.max_energy_pj", REAL(constraint.max_energy_pj, 1, 1e18), .unit = "pJ an image",
+     .absent = "no bound", .help = "most modelled energy of one image"},
+
+    {"pins", .type = QSV_KEY_PINS, .offset = FIELD(pins), .absent = "none",
+     .help = "formats of layers that the search leaves alone; the last match wins"},
+
+    {"energy.f32_multiply_pj", REAL(energy.f32_multiply, 0, 1e6), .unit = "pJ",
+     .help = "one f32 multiplication"},
+    {"energy.f32_add_pj", REAL(energy.f32_add, 0, 1e6), .unit = "pJ", .help = "one f32 addition"},
+    {"energy.f16_multiply_pj", REAL(energy.f16_multiply, 0, 1e6), .unit = "pJ",
+     .help = "one f16 multiplication"},
+    {"energy.f16_add_pj", REAL(energy.f16_add, 0, 1e6), .unit = "pJ", .help = "one f16 addition"},
+    {"energy.int8_add_pj", REAL(energy.int8_add, 0, 1e6), .unit = "pJ",
+     .help = "one int8 addition; other integers in proportion to their bits"},
+    {"energy.sram_byte_pj", REAL(energy.sram_byte, 0, 1e6), .unit = "pJ a byte",
+     .help = "reading a weight from on-chip memory"},
+    {"energy.dram_byte_pj", REAL(energy.dram_byte, 0, 1e6), .unit = "pJ a byte",
+     .help = "reading the model from DRAM, once an image"},
+
+    {"shard_images", COUNT32(shard_images, 1, 1000000), .unit = "images", .standard = "128",
+     .help = "images of a shard, the unit of work that is recorded; part of a run's identity"},
+    {"ranks", COUNT32(ranks, 0, 1000000), .unit = "processes", .standard = "0",
+     .help = "MPI ranks; 0: one a core, and one more that coordinates"},
+    {"task_seconds", REAL(task_seconds, 0.01, 86400), .unit = "seconds", .standard = "2",
+     .help = "how long a task should take: what is lost at most when a rank is killed"},
+    {"scheduler.launcher", TEXT(launcher), .standard = "local",
+     .help = "where the ranks run; local: mpirun on this machine"},
+    {"run", PATH(run), .standard = "runs/sweep",
+     .help = "the run's folder, for records and results; the same folder again resumes"},
+};
+const size_t qsv_n_spec_keys = sizeof qsv_spec_keys / sizeof *qsv_spec_keys;
+
+const struct qsv_spec_key *qsv_spec_key_find(const char *name)
+{
+    for (size_t i = 0; i < qsv_n_spec_keys; i++)
+        if (!strcmp(qsv_spec_keys[i].name, name))
+            return &qsv_spec_keys[i];
+    return NULL;
+}
+
+const char *qsv_spec_key_leaf(const struct qsv_spec_key *k)
+{
+    const char *dot = strchr(k->name, '.');
+    return dot ? dot + 1 : k->name;
+}
+
+bool qsv_spec_key_is_in(const struct qsv_spec_key *k, const char *section)
+{
+    size_t n = strlen(section);
+    return !strncmp(k->name, section, n) && k->name[n] == '.';
+}
+
+static void join(struct qsv_spec_words *out, const char *const *words)
+{
+    for (size_t used = strlen(out->text); *words && used < sizeof out->text; words++)
+        used += (size_t)snprintf(out->text + used, sizeof out->text - used, "%s%s", *words,
+                                 words[1] ? ", " : "");
+}
+
+struct qsv_spec_words qsv_spec_key_allowed(const struct qsv_spec_key *k)
+{
+    struct qsv_spec_words out = {""};
+    switch (k->type) {
+    case QSV_KEY_TEXT:
+        return (struct qsv_spec_words){"text"};
+    case QSV_KEY_PATH:
+        return (struct qsv_spec_words){"a path"};
+    case QSV_KEY_STRATEGY:
+        snprintf(out.text, sizeof out.text, "one of: %s", qsv_strategy_names());
+        break;
+    case QSV_KEY_NAME:
+    case QSV_KEY_CHOICE:
+        snprintf(out.text, sizeof out.text, "one of: ");
+        join(&out, k->choices);
+        break;
+    case QSV_KEY_COUNT32:
+    case QSV_KEY_COUNT:
+        snprintf(out.text, sizeof out.text, "an integer from %.0f to %.0f", k->min, k->max);
+        break;
+    case QSV_KEY_REAL:
+        snprintf(out.text, sizeof out.text, "a number from %.15g to %.15g", k->min, k->max);
+        break;
+    case QSV_KEY_FORMATS:
+        snprintf(out.text, sizeof out.text, "a list of: %s", qsv_format_names());
+        break;
+    case QSV_KEY_PINS:
+        return (struct qsv_spec_words){"a map of layer name patterns to formats"};
+    }
+    return out;
+}
+
+struct qsv_spec_words qsv_spec_key_default(const struct qsv_spec_key *k)
+{
+    struct qsv_spec_words out = {""};
+    const char *words = k->standard ? k->standard : k->absent;
+    if (k->required)
+        words = qsv_spec_key_is_in(k, "calibration") ? "required in calibration" : "required";
+    if (words) {
+        snprintf(out.text, sizeof out.text, "%s", words);
+        return out;
+    }
+    /* Energy constants have their defaults in core/cost.c, in the same fields. */
+    double v;
+    memcpy(&v, (const char *)&qsv_energy_default + (k->offset - FIELD(energy)), sizeof v);
+    snprintf(out.text, sizeof out.text, "%.15g", v);
+    return out;
+}

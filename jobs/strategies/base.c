@@ -1,0 +1,236 @@
+/* Step 2: base settings.
+ *
+ * At a budget B (nats) each group takes the fewest bytes among the formats whose own KL divergence
+ * is at most B x its share of the weights; f32 where none is. As B grows every group's format gets
+ * cheaper, so the distinct settings form a ladder from dear to cheap, one rung for each budget at
+ * which some group changes. A few rungs are measured, evenly in log bytes: both ends with the
+ * baseline, then in rounds between the best rung and its neighbour on the side where a better one
+ * may lie. Measured drops need not rise evenly along the ladder: the best rung measured stays.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/real.h"
+#include "jobs/constraint.h"
+#include "jobs/strategies/qsvit.h"
+
+enum { MAX_ROUNDS = 3 };
+static const double CLOSE = 1.05; /* neighbours whose sizes differ by less are left to step 3 */
+
+struct ladder {
+    double (*need)[QSV_N_FORMATS]; /* [n_groups] the budget at which a group may take a format */
+    double *budgets;               /* [n] rising */
+    double *bytes;                 /* [n] falling */
+    size_t *entry;                 /* [n] in the pool; SIZE_MAX: not measured */
+    uint8_t *formats;              /* [n_groups] of the rung last settled */
+    size_t n, first;               /* rungs before `first` are larger than max_bytes */
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The budgets at which a group may take another format, and 0, rising. */
+static void fill_budgets(struct ladder *l, const struct qsv_outlook *o)
+{
+    uint64_t all = 0;
+    for (uint32_t g = 0; g < o->space->n_groups; g++)
+        all += o->space->groups[g].n_weights;
+    l->budgets[l->n++] = 0;
+    for (uint32_t g = 0; g < o->space->n_groups; g++) {
+        double share = (double)o->space->groups[g].n_weights / (double)all;
+        for (uint32_t i = 0; i < o->n_options; i++) {
+            uint8_t f = o->options[i];
+            l->need[g][f] = o->kl[g][f] / share;
+            l->budgets[l->n++] = l->need[g][f];
+        }
+    }
+    qsort(l->budgets, l->n, sizeof *l->budgets, by_value);
+}
+
+static void settle(struct ladder *l, const struct qsv_outlook *o, double budget)
+{
+    for (uint32_t g = 0; g < o->space->n_groups; g++) {
+        l->formats[g] = QSV_F32;
+        for (uint32_t i = 0; i < o->n_options; i++) {
+            uint8_t f = o->options[i];
+            if (l->need[g][f] <= budget && o->bytes[g][f] < o->bytes[g][l->formats[g]])
+                l->formats[g] = f;
+        }
+    }
+}
+
+/* Keeps the budgets at which the setting gets smaller. */
+static void keep_distinct(struct ladder *l, const struct qsv_outlook *o, uint64_t max_bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        settle(l, o, l->budgets[i]);
+        double bytes = qsv_outlook_bytes(o, l->formats);
+        if (n && bytes >= l->bytes[n - 1])
+            continue;
+        l->budgets[n] = l->budgets[i];
+        l->bytes[n] = bytes;
+        l->entry[n++] = SIZE_MAX;
+    }
+    l->n = n;
+    while (max_bytes && l->first + 1 < n && l->bytes[l->first] > (double)max_bytes)
+        l->first++;
+}
+
+static enum qsv_status ladder_init(struct ladder *l, const struct qsv_outlook *o,
+                                   const struct qsv_spec *spec, struct qsv_error *err)
+{
+    size_t n_groups = o->space->n_groups, most = 1 + n_groups * o->n_options;
+    l->need = qsv_alloc(n_groups, sizeof *l->need);
+    l->budgets = qsv_alloc(most, sizeof *l->budgets);
+    l->bytes = qsv_alloc(most, sizeof *l->bytes);
+    l->entry = qsv_alloc(most, sizeof *l->entry);
+    l->formats = qsv_alloc(n_groups, 1);
+    if (!l->need || !l->budgets || !l->bytes || !l->entry || !l->formats)
+        return qsv_fail_memory(err, "the base settings");
+    fill_budgets(l, o);
+    keep_distinct(l, o, spec->constraint.max_bytes);
+    return QSV_OK;
+}
+
+static void ladder_fini(struct ladder *l)
+{
+    free(l->need);
+    free(l->budgets);
+    free(l->bytes);
+    free(l->entry);
+    free(l->formats);
+}
+
+static enum qsv_status propose_rung(struct qsv_qsvit *q, struct ladder *l, size_t rung)
+{
+    char what[QSV_WHAT];
+    snprintf(what, sizeof what, "base settings at a budget of %.3g nats", l->budgets[rung]);
+    settle(l, &q->outlook, l->budgets[rung]);
+    return qsv_pool_add(&q->decided, &q->search, l->formats,
+                        q->search.out->sensitivity_baseline.trial_id, what, &l->entry[rung]);
+}
+
+/* Up to n rungs strictly between two, evenly in log bytes. */
+static enum qsv_status propose_between(struct qsv_qsvit *q, struct ladder *l, size_t low,
+                                       size_t high, uint32_t n)
+{
+    double from = qsv_log(l->bytes[low]), to = qsv_log(l->bytes[high]);
+    size_t rung = low;
+    for (uint32_t i = 1; i <= n; i++) {
+        double aim = qsv_exp(from + (to - from) * i / (n + 1));
+        do
+            rung++;
+        while (rung < high && l->bytes[rung] > aim);
+        if (rung >= high)
+            break;
+        enum qsv_status status = propose_rung(q, l, rung);
+        if (status)
+            return status;
+    }
+    return QSV_OK;
+}
+
+static size_t best_rung(const struct ladder *l, const struct qsv_qsvit *q)
+{
+    for (size_t i = l->first; i < l->n; i++)
+        if (l->entry[i] == q->best)
+            return i;
+    return l->first;
+}
+
+/* May a better rung lie on the cheap side of this one? */
+static bool cheaper_side(const struct qsv_spec *spec, const struct qsv_metrics *m)
+{
+    if (!qsv_constraint_drop_met(spec, m))
+        return false;
+    return qsv_constraint_bounds_drop(spec) || qsv_constraint_violation(spec, m) > 0;
+}
+
+/* The best rung measured and its measured neighbour on the side to look at; false where they are
+ * close, or there is none. */
+static bool find_gap(const struct ladder *l, const struct qsv_qsvit *q, size_t *low, size_t *high)
+{
+    size_t best = best_rung(l, q), other = best;
+    if (cheaper_side(q->search.spec, &q->decided.entries[q->best].metrics)) {
+        do
+            other++;
+        while (other < l->n && l->entry[other] == SIZE_MAX);
+    } else {
+        do
+            other--;
+        while (other >= l->first && other < l->n && l->entry[other] == SIZE_MAX);
+    }
+    if (other < l->first || other >= l->n)
+        return false;
+    *low = best < other ? best : other;
+    *high = best < other ? other : best;
+    return *high - *low > 1 && l->bytes[*low] > CLOSE * l->bytes[*high];
+}
+
+static enum qsv_status measure_ends(struct qsv_qsvit *q, struct ladder *l)
+{
+    enum qsv_status status = propose_rung(q, l, l->first);
+    if (!status)
+        status = propose_rung(q, l, l->n - 1);
+    if (!status)
+        status =
+            qsv_pool_measure(&q->decided, &q->search, "base", &q->search.out->baseline_decided);
+    q->best = status ? 0 : qsv_pool_best(&q->decided, q->search.spec);
+    return status;
+}
+
+static enum qsv_status keep_base(struct qsv_qsvit *q, const struct ladder *l)
+{
+    struct qsv_selection *out = q->search.out;
+    const struct qsv_pool_entry *base = &q->decided.entries[q->best];
+    struct qsv_strbuf figures = {0};
+    enum qsv_status status;
+    out->base_formats = qsv_alloc(q->search.space->n_layers, 1);
+    qsv_search_print_metrics(&figures, &base->metrics);
+    if (!out->base_formats || figures.failed) {
+        status = qsv_fail_memory(q->search.err, "the base settings");
+        goto out;
+    }
+    qsv_space_expand(q->search.space, base->formats, out->base_formats);
+    out->base_decided = base->metrics;
+    out->base_budget = l->budgets[best_rung(l, q)];
+    status = qsv_search_note(&q->search, "base", base->metrics.trial_id, "base",
+                             "budget %.4g nats, dealt by weights: %s on %" PRIu64
+                             " images; %zu of %zu distinct settings measured, %s",
+                             out->base_budget, figures.text, base->metrics.n_images, q->decided.n,
+                             l->n - l->first,
+                             qsv_constraint_violation(q->search.spec, &base->metrics) > 0
+                                 ? "the nearest to the constraint"
+                                 : "the best that meets the constraint");
+out:
+    qsv_strbuf_fini(&figures);
+    return status;
+}
+
+enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q)
+{
+    struct ladder l = {0};
+    size_t low, high;
+    enum qsv_status status = ladder_init(&l, &q->outlook, q->search.spec, q->search.err);
+    if (!status)
+        status = measure_ends(q, &l);
+    for (int round = 0; !status && round < MAX_ROUNDS && find_gap(&l, q, &low, &high); round++) {
+        status = propose_between(q, &l, low, high, q->search.spec->search.candidates);
+        if (!status)
+            status = qsv_pool_measure(&q->decided, &q->search, "base", NULL);
+        if (!status)
+            q->best = qsv_pool_best(&q->decided, q->search.spec);
+    }
+    if (!status)
+        status = keep_base(q, &l);
+    ladder_fini(&l);
+    return status;
+}

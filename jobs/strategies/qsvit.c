@@ -1,0 +1,35 @@
+/* `qsvit`: the four steps of QSViT (arXiv 2504.00948). docs/search.md explains them. */
+#include "jobs/strategies/qsvit.h"
+
+#include "jobs/strategies/strategies.h"
+
+static enum qsv_status search(const struct qsv_space *space, const struct qsv_spec *spec,
+                              struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                              struct qsv_error *err)
+{
+    struct qsv_qsvit q = {
+        .search = {space, spec, evaluator, out, err},
+        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
+        .judged = {.set = QSV_JUDGE},
+    };
+    enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
+    if (!status)
+        status = qsv_qsvit_sensitivity(&q);
+    if (!status)
+        status = qsv_qsvit_base(&q);
+    if (!status)
+        status = qsv_qsvit_guided(&q);
+    if (!status)
+        status = qsv_qsvit_select(&q);
+    qsv_outlook_fini(&q.outlook);
+    qsv_pool_fini(&q.decided);
+    qsv_pool_fini(&q.judged);
+    return status;
+}
+
+const struct qsv_strategy qsv_strategy_qsvit = {
+    "qsvit",
+    "sensitivity of every group, base settings within a budget, guided search, repair on all "
+    "images",
+    search,
+};

@@ -1,0 +1,37 @@
+/* The state of a search by `qsvit` and its four steps, each in a file of its own. */
+#ifndef QSV_QSVIT_H
+#define QSV_QSVIT_H
+
+#include "jobs/strategies/outlook.h"
+#include "jobs/strategies/search.h"
+
+struct qsv_qsvit {
+    struct qsv_search search;
+    struct qsv_outlook outlook;
+    struct qsv_pool decided, judged; /* settings measured on the deciding and the judging images */
+    size_t best;                     /* in decided */
+};
+
+/* 1. What each format does in each group, alone; fills the outlook. */
+enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
+/* 2. Base settings: the largest budget at which the setting that follows from it holds. */
+enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
+/* 3. Guided from there: repair or lower. */
+enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
+/* 4. Measure on all judging images, repair there, select. */
+enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
+
+/* Proposals add settings made from entry `from` of a pool to it, unless they are in it. */
+
+/* n settings that mend what that entry violates, from `low` (exclusive) to `high` times what seems
+ * needed. */
+enum qsv_status qsv_qsvit_propose_repairs(struct qsv_qsvit *q, struct qsv_pool *pool, size_t from,
+                                          uint32_t n, double low, double high);
+/* n settings of a foretold KL between that of entry `from`, which fails, and `to`, which holds. */
+enum qsv_status qsv_qsvit_propose_between(struct qsv_qsvit *q, struct qsv_pool *pool, size_t from,
+                                          size_t to, uint32_t n);
+/* For a decided entry that holds: up to n smaller settings, or without a bound on the drop up to n
+ * that should diverge less. */
+enum qsv_status qsv_qsvit_propose_better(struct qsv_qsvit *q, size_t from, uint32_t n);
+
+#endif

@@ -1,0 +1,75 @@
+/* What strategies share: asking, noting, and the pool of settings measured on one set of images.
+ *
+ * A pool keeps every setting once, in the order it was proposed; measuring asks for those that have
+ * no answer yet, all at once.
+ */
+#ifndef QSV_SEARCH_H
+#define QSV_SEARCH_H
+
+#include "jobs/strategy.h"
+
+struct qsv_search { /* a search in progress; all pointers are the caller's */
+    const struct qsv_space *space;
+    const struct qsv_spec *spec;
+    struct qsv_evaluator *evaluator;
+    struct qsv_selection *out;
+    struct qsv_error *err;
+};
+
+/* Asks the evaluator and keeps count in the selection. */
+enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
+                               const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
+                               uint64_t n_images, struct qsv_metrics *answers);
+
+/* Notes a decision; `format` and what follows say why, in one line. */
+enum qsv_status qsv_search_note(struct qsv_search *s, const char *step, uint64_t trial_id,
+                                const char *decision, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* "245120 bytes, 2.91 bits, top-1 drop 1.42 points, KL 0.0123", for notes. */
+void qsv_search_print_metrics(struct qsv_strbuf *out, const struct qsv_metrics *m);
+
+/* The id of a setting of groups. */
+enum qsv_status qsv_search_id(struct qsv_search *s, const uint8_t *group_formats, uint64_t *id);
+
+enum { QSV_WHAT = 96 };
+
+struct qsv_pool_entry {
+    uint8_t *formats; /* [n_groups] */
+    char what[QSV_WHAT];
+    uint64_t parent; /* trial id */
+    struct qsv_metrics metrics;
+};
+
+struct qsv_pool {
+    enum qsv_image_set set;
+    uint64_t n_images; /* 0: all */
+    struct qsv_pool_entry *entries;
+    size_t n, capacity;
+    size_t n_measured; /* entries from here on have no metrics yet */
+};
+
+void qsv_pool_fini(struct qsv_pool *p);
+
+/* Adds a copy of formats unless it is there; *index (may be NULL) becomes its place either way. */
+enum qsv_status qsv_pool_add(struct qsv_pool *p, struct qsv_search *s, const uint8_t *formats,
+                             uint64_t parent, const char *what, size_t *index);
+
+/* Measures what has no metrics yet, with the baseline in the same question where `baseline` isn't
+ * NULL. */
+enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline);
+
+/* The best measured entry; the earlier one where nothing tells two apart. */
+size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec);
+
+/* Notes a measured setting: "hold" or "fail", with its figures. */
+enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
+                                      const struct qsv_pool_entry *e);
+
+/* Fills the selection's result from a setting measured on all judging images and, by `decided`, on
+ * those that decided (`among_judging`: they are judging images too), and notes it. */
+enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_entry *judged,
+                                  const struct qsv_metrics *decided, bool among_judging);
+
+#endif

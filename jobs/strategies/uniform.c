@@ -1,0 +1,64 @@
+/* `uniform`: every layer the same format, apart from pins. Measures f32, the common formats and the
+ * search's on all judging images; the answer to "is a search worth it". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "jobs/strategies/search.h"
+#include "jobs/strategies/strategies.h"
+
+static bool wanted(const struct qsv_space *space, uint8_t format)
+{
+    if (format <= QSV_INT2)
+        return true;
+    return memchr(space->formats, format, space->n_formats) != NULL;
+}
+
+static enum qsv_status propose(struct qsv_pool *pool, struct qsv_search *s)
+{
+    uint32_t n = s->space->n_groups;
+    uint8_t *formats = qsv_alloc(n, 1);
+    enum qsv_status status = formats ? QSV_OK : qsv_fail_memory(s->err, "a uniform setting");
+    for (uint8_t f = 0; f < QSV_N_FORMATS && !status; f++) {
+        char what[QSV_WHAT];
+        if (!wanted(s->space, f))
+            continue;
+        memset(formats, f, n);
+        snprintf(what, sizeof what, "all %s", qsv_format_info(f)->name);
+        status = qsv_pool_add(pool, s, formats, 0, what, NULL);
+    }
+    free(formats);
+    return status;
+}
+
+static enum qsv_status note_all(const struct qsv_pool *pool, struct qsv_search *s)
+{
+    enum qsv_status status = QSV_OK;
+    for (size_t i = 0; i < pool->n && !status; i++)
+        status = qsv_search_note_entry(s, "uniform", &pool->entries[i]);
+    return status;
+}
+
+static enum qsv_status search(const struct qsv_space *space, const struct qsv_spec *spec,
+                              struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                              struct qsv_error *err)
+{
+    struct qsv_search s = {space, spec, evaluator, out, err};
+    struct qsv_pool pool = {.set = QSV_JUDGE};
+    enum qsv_status status = propose(&pool, &s);
+    if (!status)
+        status = qsv_pool_measure(&pool, &s, "uniform", &out->baseline);
+    if (!status)
+        status = note_all(&pool, &s);
+    if (!status) {
+        const struct qsv_pool_entry *best = &pool.entries[qsv_pool_best(&pool, spec)];
+        out->baseline_decided = out->baseline;
+        status = qsv_search_select(&s, best, &best->metrics, true);
+    }
+    qsv_pool_fini(&pool);
+    return status;
+}
+
+const struct qsv_strategy qsv_strategy_uniform = {
+    "uniform", "every layer the same format: the cheapest that meets the constraint", search};

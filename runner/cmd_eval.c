@@ -1,0 +1,253 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/file.h"
+#include "core/h5.h"
+#include "jobs/setting.h"
+#include "runner/commands.h"
+#include "runner/loaded.h"
+#include "runner/measure.h"
+
+struct values {
+    const char *model, *dataset, *images, *labels;
+    uint64_t limit;
+    const char *format_all, *setting;
+    unsigned scale;
+    const char *logits, *trace;
+    bool firing_rates;
+};
+
+#define AT(field) offsetof(struct values, field)
+
+static const struct qsv_option options[] = {
+    {QSV_OPTION_TEXT, "model", 'm', "MODEL", AT(model), true, NULL, 0,
+     "model file, as import, quantize or export wrote it"},
+    {QSV_OPTION_TEXT, "dataset", 'd', "FILE", AT(dataset), false, NULL, 0,
+     "images: an HDF5 file with `images` and `labels`, or IDX images with --labels"},
+    {QSV_OPTION_TEXT, "images", 0, "FILE", AT(images), false, NULL, 0, "the same as --dataset"},
+    {QSV_OPTION_TEXT, "labels", 0, "FILE", AT(labels), false, NULL, 0,
+     "labels in a file of their own (IDX)"},
+    {QSV_OPTION_COUNT, "limit", 0, "N", AT(limit), false, NULL, 0,
+     "only the first N images of the file"},
+    {QSV_OPTION_TEXT, "format-all", 0, "FORMAT", AT(format_all), false, NULL, 0,
+     "every layer in this format: f32, f16, int8 ... int2, ternary, binary"},
+    {QSV_OPTION_TEXT, "setting", 0, "FILE", AT(setting), false, NULL, 0,
+     "layers in the formats that a setting file gives"},
+    {QSV_OPTION_CHOICE, "quantizer", 0, "max|mse", AT(scale), false, "mse", 0,
+     "how scales are chosen: by the largest magnitude or by least squared error"},
+    {QSV_OPTION_TEXT, "logits", 0, "OUT.h5", AT(logits), false, NULL, 0,
+     "write the answers: logits f32 [N, classes] and labels"},
+    {QSV_OPTION_TEXT, "trace", 0, "OUT.h5", AT(trace), false, NULL, 0,
+     "write every spike of every neuron; large, use --limit"},
+    {QSV_OPTION_FLAG, "firing-rates", 0, NULL, AT(firing_rates), false, NULL, 0,
+     "print the firing rate of every LIF layer"},
+    {.type = QSV_OPTION_END},
+};
+
+static enum qsv_status check_usage(const struct values *v, struct qsv_error *err)
+{
+    if (!v->dataset == !v->images)
+        return qsv_fail(err, QSV_EUSAGE, "%s",
+                        v->dataset ? "--dataset and --images are the same: give one of them"
+                                   : "no images: give --dataset FILE");
+    if (v->format_all && v->setting)
+        return qsv_fail(err, QSV_EUSAGE, "--format-all and --setting exclude each other");
+    return QSV_OK;
+}
+
+/* formats [n_layers] as the options say; *given: they say anything. */
+static enum qsv_status choose_formats(const struct values *v, const struct qsv_graph *g,
+                                      uint8_t *formats, bool *given, struct qsv_error *err)
+{
+    enum qsv_format f;
+    *given = v->format_all || v->setting;
+    if (v->setting)
+        return qsv_setting_read(v->setting, g, formats, err);
+    if (!v->format_all)
+        return QSV_OK;
+    if (!qsv_format_find(&f, v->format_all))
+        return qsv_fail(err, QSV_EUSAGE, "--format-all: unknown format '%s', known: %s",
+                        v->format_all, qsv_format_names());
+    for (size_t l = 0; l < g->n_layers; l++)
+        formats[l] = (uint8_t)f;
+    return QSV_OK;
+}
+
+static enum qsv_status build(struct qsv_loaded *x, const struct values *v, struct qsv_error *err)
+{
+    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"),
+                                            v->scale ? QSV_SCALE_MSE : QSV_SCALE_MAX};
+    uint8_t *formats = qsv_alloc(x->model->graph.n_layers, 1);
+    bool given;
+    if (!formats)
+        return qsv_fail_memory(err, "a setting");
+    enum qsv_status st = choose_formats(v, &x->model->graph, formats, &given, err);
+    if (!st)
+        st = qsv_loaded_build(x, given ? formats : NULL, &quantizer, err);
+    free(formats);
+    return st;
+}
+
+/* A data set reads all its pixels when it is opened: only those that are wanted, then. */
+static enum qsv_status limit_slice(struct qsv_dataset_source *source, uint64_t limit,
+                                   struct qsv_error *err)
+{
+    struct qsv_dataset *d;
+    if (limit == 0)
+        return QSV_OK;
+    enum qsv_status st = qsv_dataset_open_again(&d, source, err);
+    if (st)
+        return st;
+    source->count = qsv_dataset_count(d) < limit ? 0 : limit;
+    qsv_dataset_close(d);
+    return QSV_OK;
+}
+
+static enum qsv_status open_images(struct qsv_images *images, const struct values *v,
+                                   const struct qsv_model *model, struct qsv_error *err)
+{
+    struct qsv_dataset_source source = {.images = v->dataset ? v->dataset : v->images,
+                                        .labels = v->labels};
+    struct qsv_dataset *d;
+    enum qsv_status st = limit_slice(&source, v->limit, err);
+    if (!st)
+        st = qsv_dataset_open(&d, &source, err);
+    return st ? st : qsv_images_init(images, d, model, err);
+}
+
+static enum qsv_status fill_logits(hid_t file, const struct qsv_measured *m, uint32_t classes,
+                                   struct qsv_error *err)
+{
+    const struct qsv_h5_layout answers = {2, {m->n_images, classes}, 0, 0};
+    const struct qsv_h5_layout labels = {1, {m->n_images}, 0, 0};
+    enum qsv_status st =
+        qsv_h5_write(file, "logits", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &answers, m->logits, err);
+    return st ? st
+              : qsv_h5_write(file, "labels", H5T_STD_U32LE, H5T_NATIVE_UINT32, &labels, m->labels,
+                             err);
+}
+
+static enum qsv_status write_logits(const char *path, const struct qsv_measured *m,
+                                    uint32_t classes, struct qsv_error *err)
+{
+    hid_t file;
+    char *temporary = qsv_file_temporary(path);
+    if (!temporary)
+        return qsv_fail_memory(err, path);
+    enum qsv_status st = qsv_h5_create(&file, temporary, err);
+    if (!st) {
+        st = fill_logits(file, m, classes, err);
+        enum qsv_status closed = qsv_h5_close(file, temporary, st ? NULL : err);
+        st = st ? st : closed;
+        if (st)
+            unlink(temporary);
+        else
+            st = qsv_file_commit(temporary, path, err);
+    }
+    free(temporary);
+    return st;
+}
+
+static void print_formats(struct qsv_strbuf *out, const struct qsv_loaded *x)
+{
+    const uint8_t *formats = qsv_network_formats(x->network);
+    uint32_t layers[QSV_N_FORMATS] = {0};
+    for (size_t l = 0; l < x->model->graph.n_layers; l++)
+        layers[formats[l]]++;
+    const char *separator = "";
+    for (int f = 0; f < QSV_N_FORMATS; f++) {
+        if (!layers[f])
+            continue;
+        qsv_strbuf_printf(out, "%s%u %s", separator, layers[f],
+                          qsv_format_info((enum qsv_format)f)->name);
+        separator = ", ";
+    }
+}
+
+static double share(uint64_t part, double whole)
+{
+    return whole > 0 ? (double)part / whole : 0;
+}
+
+static void print_rates(struct qsv_strbuf *out, const struct qsv_model *model,
+                        const struct qsv_measured *m)
+{
+    const struct qsv_graph *g = &model->graph;
+    qsv_strbuf_puts(out, "\nfiring rate  LIF\n");
+    for (size_t i = 0; i < g->n_lifs; i++) {
+        const struct qsv_lif *lif = &g->lifs[i];
+        double chances = (double)lif->shape.c * lif->shape.h * lif->shape.w *
+                         model->options.time_steps * m->n_images;
+        qsv_strbuf_printf(out, "   %8.6f  %s\n", share(m->lif_spikes[i], chances), lif->name);
+    }
+}
+
+static void print_all(struct qsv_strbuf *out, const struct values *v, const struct qsv_loaded *x,
+                      const struct qsv_measured *m)
+{
+    double n = m->n_images;
+    qsv_strbuf_printf(out, "model   %s: ", v->model);
+    print_formats(out, x);
+    qsv_strbuf_printf(out, " layers\nimages  %u\n", m->n_images);
+    qsv_strbuf_printf(out, "top-1   %.2f %% (%u)\n", 100 * share(m->n_top1, n), m->n_top1);
+    qsv_strbuf_printf(out, "top-5   %.2f %% (%u)\n", 100 * share(m->n_top5, n), m->n_top5);
+    qsv_strbuf_printf(out, "loss    %.6f\n", n > 0 ? m->loss_sum / n : 0);
+    qsv_strbuf_printf(out, "speed   %.1f images/s on one core (%s)\n",
+                      m->seconds > 0 ? n / m->seconds : 0, m->isa);
+    if (v->firing_rates)
+        print_rates(out, x->model, m);
+}
+
+static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
+                               struct qsv_images *images, FILE *out, struct qsv_error *err)
+{
+    const struct qsv_stop stop = {.flag = qsv_stop_on_signals()};
+    const struct qsv_measure_options how = {v->trace, &stop};
+    struct qsv_measured m;
+    enum qsv_status st = qsv_measure(&m, x->model, x->network, images, &how, err);
+    if (!st && v->logits)
+        st = write_logits(v->logits, &m, x->model->classes, err);
+    if (!st) {
+        struct qsv_strbuf text = {0};
+        print_all(&text, v, x, &m);
+        st = qsv_print(out, &text, err);
+    }
+    qsv_measured_fini(&m);
+    return st;
+}
+
+static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *err)
+{
+    const struct values *v = in->values;
+    struct qsv_loaded x = {0};
+    struct qsv_images images = {0};
+    enum qsv_status st = check_usage(v, err);
+    if (!st)
+        st = qsv_loaded_open(&x, v->model, err);
+    if (!st)
+        st = build(&x, v, err);
+    if (!st)
+        st = open_images(&images, v, x.model, err);
+    if (!st)
+        st = measure(v, &x, &images, in->out, err);
+    if (images.dataset)
+        qsv_images_fini(&images);
+    qsv_loaded_fini(&x);
+    return st;
+}
+
+const struct qsv_command qsv_cmd_eval = {
+    .name = "eval",
+    .summary = "Runs one model on one data set",
+    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N]\n"
+                "    [--format-all FORMAT | --setting FILE]\n"
+                "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
+    .details = "Prints top-1, top-5, mean cross-entropy and the speed of one core. Images are\n"
+               "taken in the order of the file; their size must be the model's input or half\n"
+               "of it, then every pixel is doubled.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

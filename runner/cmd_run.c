@@ -1,0 +1,210 @@
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "runner/commands.h"
+#include "runner/inputs.h"
+#include "runner/stop.h"
+#include "runner/sweep.h"
+#include "runner/transport_mpi.h"
+#include "schedulers/launcher.h"
+
+struct values {
+    const char *spec, *run;
+    uint64_t ranks;
+    bool fresh, dry_run;
+};
+
+static const struct qsv_option options[] = {
+    {QSV_OPTION_OPERAND, "SPEC", 0, NULL, offsetof(struct values, spec), false, "cluster.yaml", 0,
+     "the sweep's spec (qsvit help spec)"},
+    {QSV_OPTION_TEXT, "run", 0, "FOLDER", offsetof(struct values, run), false, NULL, 0,
+     "the run's folder, in place of the spec's"},
+    {QSV_OPTION_COUNT, "ranks", 0, "N", offsetof(struct values, ranks), false, NULL, 65536,
+     "MPI ranks to start, in place of the spec's; one coordinates, 1 does everything itself"},
+    {QSV_OPTION_FLAG, "fresh", 0, NULL, offsetof(struct values, fresh), false, NULL, 0,
+     "start over: what is in the run's folder is moved to <run>.old-<n>"},
+    {QSV_OPTION_FLAG, "dry-run", 0, NULL, offsetof(struct values, dry_run), false, NULL, 0,
+     "check everything that the spec names, say what would be done, evaluate nothing"},
+    {.type = QSV_OPTION_END},
+};
+
+static char *join_arguments(int argc, char **argv)
+{
+    struct qsv_strbuf b = {0};
+    for (int i = 0; i < argc; i++)
+        qsv_strbuf_printf(&b, "%s%s", i ? " " : "", argv[i]);
+    if (b.failed)
+        qsv_strbuf_fini(&b);
+    return b.text;
+}
+
+static char *name_libraries(bool mpi)
+{
+    struct qsv_strbuf b = {0};
+    unsigned major, minor, release;
+    H5get_libversion(&major, &minor, &release);
+    if (mpi)
+        qsv_strbuf_printf(&b, "%s, ", qsv_mpi_library());
+    qsv_strbuf_printf(&b, "HDF5 %u.%u.%u", major, minor, release);
+    if (b.failed)
+        qsv_strbuf_fini(&b);
+    return b.text;
+}
+
+static enum qsv_status read_spec(struct qsv_spec **out, const struct values *v,
+                                 struct qsv_error *err)
+{
+    enum qsv_status st = qsv_spec_read(out, v->spec, err);
+    if (st)
+        return st;
+    if (v->ranks)
+        (*out)->ranks = (uint32_t)v->ranks;
+    if (!v->run)
+        return QSV_OK;
+    char *run = qsv_strdup(v->run);
+    if (!run) {
+        qsv_spec_destroy(*out);
+        *out = NULL;
+        return qsv_fail_memory(err, v->run);
+    }
+    free((*out)->run);
+    (*out)->run = run;
+    return QSV_OK;
+}
+
+static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invocation *in,
+                              struct qsv_error *err)
+{
+    const struct qsv_launcher *launcher = qsv_launcher_find(spec->launcher);
+    struct qsv_launch how = {spec->ranks, in->argv};
+    if (!launcher)
+        return qsv_spec_fail(spec, "scheduler.launcher", err, "there is no launcher '%s'",
+                             spec->launcher);
+    return launcher->run(&how, err);
+}
+
+static enum qsv_status check_size(const struct qsv_rank_info *info, const struct qsv_transport *t,
+                                  struct qsv_error *err)
+{
+    if (info->ranks == 0 || info->ranks == (uint32_t)t->size)
+        return QSV_OK;
+    return qsv_fail(err, QSV_EUSAGE,
+                    "the launcher started %u ranks, but MPI knows of %d: launcher and MPI library "
+                    "do not belong together (srun: try --mpi=pmix)",
+                    info->ranks, t->size);
+}
+
+static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info *info,
+                                 struct qsv_error *err)
+{
+    bool stuck = false;
+    enum qsv_status st = check_size(info, s->transport, err);
+    if (st)
+        return st;
+    s->stop = qsv_stop_on_signals(); /* behind MPI_Init, which has handlers of its own */
+    if (s->transport->size == 1) {
+        s->transport = NULL;
+        return qsv_sweep_alone(s, err);
+    }
+    if (s->transport->rank == 0)
+        st = qsv_sweep_coordinate(s, &stuck, err);
+    else if ((st = qsv_sweep_work(s, err)))
+        stuck = true;
+    if (stuck) {
+        if (st)
+            fprintf(stderr, "qsvit: %s\n", err->text);
+        fflush(NULL);
+        qsv_mpi_abort(qsv_status_exit(st ? st : QSV_EFAILED));
+    }
+    return st;
+}
+
+static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info *info,
+                                 struct qsv_error *err)
+{
+    struct qsv_transport *mpi;
+    enum qsv_status st = qsv_mpi_begin(&mpi, err);
+    if (st)
+        return st;
+    char *libraries = name_libraries(true);
+    s->libraries = libraries;
+    s->transport = mpi;
+    st = take_part(s, info, err);
+    qsv_mpi_end(mpi, s->clock);
+    free(libraries);
+    return st;
+}
+
+static enum qsv_status run_alone(struct qsv_sweep *s, struct qsv_error *err)
+{
+    char *libraries = name_libraries(false);
+    s->libraries = libraries;
+    s->stop = qsv_stop_on_signals();
+    enum qsv_status st = qsv_sweep_alone(s, err);
+    free(libraries);
+    return st;
+}
+
+static enum qsv_status dry_run(const struct qsv_spec *spec, FILE *out, struct qsv_error *err)
+{
+    struct qsv_inputs in;
+    enum qsv_status st = qsv_inputs_load(&in, spec, err);
+    if (st)
+        return st;
+    struct qsv_strbuf text = {0};
+    qsv_inputs_describe(&in, &text);
+    qsv_inputs_fini(&in);
+    return qsv_print(out, &text, err);
+}
+
+static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocation *in,
+                                struct qsv_error *err)
+{
+    const struct values *v = in->values;
+    struct qsv_rank_info info = qsv_rank_info_read();
+    struct qsv_sweep sweep = {.spec = spec,
+                              .fresh = v->fresh,
+                              .clock = &qsv_clock_system,
+                              .out = in->out,
+                              .log = stderr,
+                              .terminal = isatty(STDERR_FILENO)};
+    if (v->dry_run)
+        return info.rank == 0 ? dry_run(spec, in->out, err) : QSV_OK;
+    if (!info.launched && spec->ranks != 1)
+        return launch(spec, in, err);
+    char *command_line = join_arguments(in->argc, in->argv);
+    sweep.command_line = command_line;
+    enum qsv_status st = info.launched ? run_ranks(&sweep, &info, err) : run_alone(&sweep, err);
+    free(command_line);
+    return st;
+}
+
+static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *err)
+{
+    struct qsv_spec *spec;
+    enum qsv_status st = read_spec(&spec, in->values, err);
+    if (st)
+        return st;
+    st = run_spec(spec, in, err);
+    qsv_spec_destroy(spec);
+    return st;
+}
+
+const struct qsv_command qsv_cmd_run = {
+    .name = "run",
+    .summary = "Runs a sweep, or goes on with one",
+    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--fresh] [--dry-run]",
+    .details = "Searches for the cheapest setting within the spec's constraint, writes the\n"
+               "selected network and prints a summary. Starts mpirun itself where no MPI\n"
+               "launcher has started it.\n"
+               "\n"
+               "What is recorded in the run's folder is not evaluated again: after an\n"
+               "interruption the same command goes on. Ends with status 75 when it was asked\n"
+               "to stop (INT, TERM, USR1), 3 where no setting meets the constraint.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

@@ -1,0 +1,67 @@
+/* The coordinator: hands a job's tasks to workers and takes in what they report. It knows a
+ * transport and a clock, never MPI or the wall clock, and naps while nothing comes.
+ *
+ * Rank r of the transport is worker r - 1; rank 0 is the coordinator's own.
+ */
+#ifndef QSV_COORDINATOR_H
+#define QSV_COORDINATOR_H
+
+#include <signal.h>
+
+#include "jobs/partition.h"
+#include "runner/message.h"
+#include "runner/pace.h"
+
+struct qsv_coordinator;
+
+struct qsv_coordinator_setup { /* the pointers outlive the coordinator */
+    struct qsv_transport *transport;
+    const struct qsv_clock *clock;
+    const volatile sig_atomic_t *stop; /* nonzero: stop */
+    const struct qsv_partition *partition;
+    struct qsv_record_shape shape;
+    double task_seconds;
+};
+
+enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
+                                       const struct qsv_coordinator_setup *setup,
+                                       struct qsv_error *err);
+void qsv_coordinator_destroy(struct qsv_coordinator *c);
+
+/* Waits until every worker has said hello, and checks that it is the same program with the same
+ * spec, model and data: QSV_EIDENTITY names rank, host and what differs. `path` is the run's
+ * folder, for messages. */
+enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qsv_hello *own,
+                                      const char *path, struct qsv_error *err);
+
+uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c);
+/* What it said; zeros before the greeting. */
+const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker);
+
+struct qsv_job {
+    enum qsv_task_kind kind;
+    uint32_t attempt;
+    const struct qsv_trial_setting *trials; /* [n_trials], see qsv_deal_call for their order */
+    uint32_t n_trials;
+    const double *shared; /* [n_trials] */
+    uint32_t first_shard, n_shards;
+    const uint8_t *missing; /* [n_trials][n_shards] 1: to be done */
+    void *context;
+    /* A record came; segment is "" for kinds that are not recorded. It may be moved out of *r. */
+    enum qsv_status (*take)(void *context, struct qsv_record *r, const char *segment,
+                            struct qsv_error *err);
+    /* Called each time round. */
+    enum qsv_status (*tick)(void *context, struct qsv_error *err);
+};
+
+/* Blocks until all that is missing was taken. QSV_ESTOPPED when asked to stop; a worker's failure
+ * comes back as its error, with rank and host before it. After any failure only stop may follow. */
+enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_job *job,
+                                    struct qsv_error *err);
+
+/* Tells all workers to stop and waits for their byes, at most so long; *work (may be NULL) gets the
+ * sum of what they did. QSV_EFAILED names a worker that did not answer. */
+enum qsv_status qsv_coordinator_stop(struct qsv_coordinator *c, double longest_s,
+                                     struct qsv_bye *work, struct qsv_error *err);
+
+#endif

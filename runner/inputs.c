@@ -1,0 +1,150 @@
+#include "runner/inputs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/engine.h"
+#include "runner/version.h"
+
+static enum qsv_status open_images(struct qsv_images *out, const struct qsv_spec_images *s,
+                                   const struct qsv_model *model, struct qsv_error *err)
+{
+    struct qsv_dataset_source source = {s->format, s->images, s->labels, s->first, s->count};
+    struct qsv_dataset *d;
+    enum qsv_status st = qsv_dataset_open(&d, &source, err);
+    return st ? st : qsv_images_init(out, d, model, err);
+}
+
+static enum qsv_status load_model(struct qsv_inputs *in, struct qsv_error *err)
+{
+    enum qsv_status st = qsv_model_load(&in->model, in->spec->model, err);
+    if (!st && in->model->folded)
+        st = qsv_fail(err, QSV_EINPUT,
+                      "%s: is quantized already; a sweep starts from the model that it was made "
+                      "from",
+                      in->spec->model);
+    return st ? st : qsv_bank_create(&in->bank, in->model, &in->spec->quantizer, err);
+}
+
+static enum qsv_status load_images(struct qsv_inputs *in, struct qsv_error *err)
+{
+    const struct qsv_spec *s = in->spec;
+    uint64_t n_decide = 0;
+    enum qsv_status st = open_images(&in->images[QSV_JUDGE], &s->dataset, in->model, err);
+    if (!st && s->has_calibration) {
+        st = open_images(&in->images[QSV_DECIDE], &s->calibration, in->model, err);
+        if (!st)
+            n_decide = qsv_dataset_count(in->images[QSV_DECIDE].dataset);
+    }
+    return st ? st
+              : qsv_partition_init(&in->partition, qsv_dataset_count(in->images[QSV_JUDGE].dataset),
+                                   n_decide, s->shard_images, s->search.seed, err);
+}
+
+static enum qsv_status hash_into(uint64_t *out, struct qsv_hash *h, struct qsv_error *err)
+{
+    if (!h)
+        return qsv_fail_memory(err, "the run's identity");
+    *out = qsv_hash_end(h);
+    return QSV_OK;
+}
+
+static enum qsv_status identify(struct qsv_inputs *in, struct qsv_error *err)
+{
+    struct qsv_identity *id = &in->run.identity;
+    const struct qsv_dataset *decide = in->images[QSV_DECIDE].dataset;
+    id->model = in->model->hash;
+    id->dataset = qsv_dataset_fingerprint(in->images[QSV_JUDGE].dataset);
+    id->calibration = decide ? qsv_dataset_fingerprint(decide) : 0;
+    id->shard_images = in->spec->shard_images;
+    id->engine = QSV_ENGINE_NUMERICS;
+    struct qsv_hash *h = qsv_hash_begin();
+    if (h) {
+        qsv_hash_add_u64(h, in->spec->search.seed);
+        qsv_hash_add_u64(h, in->partition.n_judge);
+        qsv_hash_add_u64(h, in->partition.n_decide);
+    }
+    enum qsv_status st = hash_into(&id->order, h, err);
+    if (st)
+        return st;
+    h = qsv_hash_begin();
+    if (h)
+        qsv_quantizer_hash(&in->spec->quantizer, h);
+    return hash_into(&id->quantizer, h, err);
+}
+
+static void describe(struct qsv_inputs *in)
+{
+    const struct qsv_graph *g = &in->model->graph;
+    struct qsv_run *run = &in->run;
+    run->model = in->model;
+    run->partition = &in->partition;
+    run->shape = (struct qsv_record_shape){(uint32_t)g->n_layers, (uint32_t)g->n_lifs,
+                                           (uint32_t)(g->n_layers + g->n_attentions)};
+    run->energy = in->spec->energy;
+    run->created_unix_s = qsv_clock_unix_s();
+    struct qsv_hello *h = &in->hello;
+    h->identity = run->identity;
+    h->spec = qsv_hash_bytes(in->spec->text, in->spec->text_bytes);
+    h->pid = (uint64_t)getpid();
+    snprintf(h->version, sizeof h->version, "%s", qsv_version());
+    if (gethostname(h->host, sizeof h->host - 1))
+        snprintf(h->host, sizeof h->host, "unknown");
+}
+
+enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
+                                struct qsv_error *err)
+{
+    *in = (struct qsv_inputs){.spec = spec};
+    enum qsv_status st = load_model(in, err);
+    if (!st)
+        st = load_images(in, err);
+    if (!st)
+        st = identify(in, err);
+    if (st)
+        qsv_inputs_fini(in);
+    else
+        describe(in);
+    return st;
+}
+
+static void describe_images(struct qsv_strbuf *out, const char *role,
+                            const struct qsv_images *images, uint32_t n_shards)
+{
+    struct qsv_shape shape = qsv_dataset_shape(images->dataset);
+    qsv_strbuf_printf(out, "%-10s %" PRIu64 " images of %ux%ux%u%s, %u shards\n", role,
+                      qsv_dataset_count(images->dataset), shape.c, shape.h, shape.w,
+                      images->factor > 1 ? " (doubled)" : "", n_shards);
+}
+
+void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out)
+{
+    const struct qsv_model *m = in->model;
+    const struct qsv_partition *p = &in->partition;
+    qsv_strbuf_printf(out, "model      %s: %s, %zu layers, %" PRIu64 " weights, T=%u, %u classes\n",
+                      in->spec->model, m->architecture, m->graph.n_layers, m->graph.n_weights,
+                      m->options.time_steps, m->classes);
+    describe_images(out, "judging", &in->images[QSV_JUDGE], p->n_judge_shards);
+    if (in->images[QSV_DECIDE].dataset)
+        describe_images(out, "deciding", &in->images[QSV_DECIDE], p->n_shards - p->n_judge_shards);
+    qsv_strbuf_printf(out, "search     %s by %s, %u formats\n", in->spec->search.strategy,
+                      qsv_granularity_name(in->spec->search.granularity),
+                      in->spec->search.n_formats);
+    qsv_strbuf_printf(out, "run        %s, identity %016" PRIx64 "\n", in->spec->run,
+                      qsv_identity_hash(&in->run.identity));
+}
+
+void qsv_inputs_fini(struct qsv_inputs *in)
+{
+    qsv_partition_fini(&in->partition);
+    for (int set = 0; set < 2; set++)
+        if (in->images[set].dataset)
+            qsv_images_fini(&in->images[set]);
+    qsv_bank_destroy(in->bank);
+    qsv_model_destroy(in->model);
+    *in = (struct qsv_inputs){0};
+}

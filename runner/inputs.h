@@ -1,0 +1,30 @@
+/* What every rank of a run needs: spec, model, images, how they are dealt into shards, and the
+ * run's identity.
+ */
+#ifndef QSV_INPUTS_H
+#define QSV_INPUTS_H
+
+#include "jobs/spec.h"
+#include "results/run.h"
+#include "runner/images.h"
+#include "runner/message.h"
+
+struct qsv_inputs {
+    const struct qsv_spec *spec; /* the caller's */
+    struct qsv_model *model;
+    struct qsv_bank *bank;
+    struct qsv_images images[2]; /* [qsv_image_set]; [QSV_DECIDE] empty where there is none */
+    struct qsv_partition partition;
+    struct qsv_run run;
+    struct qsv_hello hello;
+};
+
+/* Loads and checks everything that the spec names. On failure nothing is left to finish. */
+enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
+                                struct qsv_error *err);
+/* What a run would work with, for people. */
+void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out);
+
+void qsv_inputs_fini(struct qsv_inputs *in);
+
+#endif

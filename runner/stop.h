@@ -1,0 +1,25 @@
+/* Being asked to stop: by a signal, or by a message. Whatever takes long looks from time to time.
+ */
+#ifndef QSV_STOP_H
+#define QSV_STOP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct qsv_stop {
+    const volatile sig_atomic_t *flag; /* NULL: none */
+    bool (*asked)(void *context);      /* NULL: none; dearer than the flag: between batches */
+    void *context;
+};
+
+bool qsv_stop_asked(const struct qsv_stop *s); /* s may be NULL */
+
+/* From now on SIGINT, SIGTERM and SIGUSR1 set the flag that is returned. A second SIGINT ends the
+ * process, as a person who presses Ctrl-C twice expects. */
+const volatile sig_atomic_t *qsv_stop_on_signals(void);
+
+/* Name of the signal that came, "SIGTERM"; NULL: none. */
+const char *qsv_stop_signal(void);
+
+#endif

@@ -1,0 +1,353 @@
+#include "runner/sweep.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "runner/aside.h"
+#include "runner/earlier.h"
+#include "runner/inputs.h"
+#include "runner/selected.h"
+#include "runner/stop.h"
+#include "runner/summary.h"
+#include "runner/transport_loop.h"
+#include "runner/version.h"
+#include "runner/worker.h"
+
+static const double longest_stop_s = 60;
+
+/* A sweep in progress, on rank 0. */
+struct progressing {
+    const struct qsv_sweep *sweep;
+    struct qsv_inputs *in;
+    struct qsv_coordinator *coordinator;
+    struct qsv_store *store;
+    struct qsv_progress *progress;
+    struct qsv_run_evaluator *evaluator;
+    struct qsv_space *space;
+    struct qsv_selection selection;
+    char *exported;
+    double began_s;
+};
+
+static double now_s(const struct qsv_sweep *s)
+{
+    return s->clock->now_s(s->clock->context);
+}
+
+/* Everything that steers the search, and nothing that does not: comments, ranks, where it runs. */
+static enum qsv_status hash_search(uint64_t *out, const struct qsv_spec *s, struct qsv_error *err)
+{
+    struct qsv_hash *h = qsv_hash_begin();
+    if (!h)
+        return qsv_fail_memory(err, "the search's id");
+    qsv_hash_add_string(h, s->search.strategy);
+    qsv_hash_add_u64(h, s->search.granularity);
+    qsv_hash_add_u64(h, s->search.n_formats);
+    qsv_hash_add(h, s->search.formats, s->search.n_formats);
+    qsv_hash_add_u64(h, s->search.sensitivity_images);
+    qsv_hash_add_u64(h, s->search.decision_images);
+    qsv_hash_add_u64(h, s->search.candidates);
+    qsv_hash_add_u64(h, s->search.max_rounds);
+    qsv_hash_add_u64(h, s->search.max_evaluations);
+    qsv_hash_add_u64(h, s->search.seed);
+    qsv_hash_add(h, &s->constraint.max_top1_drop, sizeof s->constraint.max_top1_drop);
+    qsv_hash_add_u64(h, s->constraint.max_bytes);
+    qsv_hash_add(h, &s->constraint.max_energy_pj, sizeof s->constraint.max_energy_pj);
+    qsv_hash_add(h, &s->energy, sizeof s->energy);
+    for (size_t i = 0; i < s->n_pins; i++) {
+        qsv_hash_add_string(h, s->pins[i].pattern);
+        qsv_hash_add_u64(h, s->pins[i].format);
+    }
+    *out = qsv_hash_end(h);
+    return QSV_OK;
+}
+
+static void fill_provenance(struct progressing *p)
+{
+    struct qsv_provenance *v = &p->in->run.provenance;
+    v->version = qsv_version();
+    v->commit = qsv_version_commit();
+    v->libraries = p->sweep->libraries;
+    v->command_line = p->sweep->command_line;
+    v->isa = qsv_coordinator_hello(p->coordinator, 0)->isa;
+    v->ranks = qsv_coordinator_workers(p->coordinator) + (p->sweep->transport ? 1 : 0);
+}
+
+static enum qsv_status open_store(struct progressing *p, struct qsv_error *err)
+{
+    const struct qsv_spec *spec = p->sweep->spec;
+    struct qsv_strbuf warnings = {0};
+    enum qsv_status st = QSV_OK;
+    fill_provenance(p);
+    if (p->sweep->fresh)
+        st = qsv_aside_move(spec->run, p->sweep->log, err);
+    if (!st)
+        st = qsv_store_open(&p->store, spec->run, &p->in->run, &warnings, err);
+    if (warnings.len)
+        fputs(warnings.text, p->sweep->log);
+    qsv_strbuf_fini(&warnings);
+    return st;
+}
+
+/* `random` without a number spends as much as `qsvit` did in this run. */
+static enum qsv_status match_random(struct progressing *p, struct qsv_error *err)
+{
+    struct qsv_spec *spec = p->sweep->spec;
+    if (strcmp(spec->search.strategy, "random") != 0 || spec->search.max_evaluations)
+        return QSV_OK;
+    return qsv_earlier_evaluations(&spec->search.max_evaluations, spec->run, "qsvit", err);
+}
+
+static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err)
+{
+    const struct qsv_spec *spec = p->sweep->spec;
+    uint64_t id = 0;
+    char *path = qsv_file_join(spec->run, "spec.yaml");
+    enum qsv_status st =
+        path ? qsv_file_write(path, spec->text, spec->text_bytes, err) : qsv_fail_memory(err, path);
+    free(path);
+    if (!st)
+        st = match_random(p, err);
+    if (!st)
+        st = hash_search(&id, spec, err);
+    if (!st)
+        st = qsv_store_begin_search(p->store, id, spec->search.strategy, spec->text, err);
+    return st ? st : qsv_store_fold(p->store, err);
+}
+
+static void say_what_begins(struct progressing *p)
+{
+    const struct qsv_graph *g = &p->in->model->graph;
+    const struct qsv_hello *h = qsv_coordinator_hello(p->coordinator, 0);
+    uint32_t workers = qsv_coordinator_workers(p->coordinator);
+    qsv_progress_say(
+        p->progress,
+        "%s: %zu layers, %" PRIu64 " weights; %" PRIu64 " judging images, %" PRIu64 " deciding",
+        p->sweep->spec->model, g->n_layers, g->n_weights, p->in->partition.n_judge,
+        p->in->partition.n_decide ? p->in->partition.n_decide : p->in->partition.n_judge);
+    qsv_progress_say(p->progress, "%s: attempt %u, %zu records so far, %u worker%s (%s)",
+                     p->sweep->spec->run, qsv_store_attempt(p->store),
+                     qsv_store_record_count(p->store), workers, workers == 1 ? "" : "s", h->isa);
+}
+
+static enum qsv_status search(struct progressing *p, struct qsv_error *err)
+{
+    const struct qsv_spec *spec = p->sweep->spec;
+    const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
+    const struct qsv_run_evaluator_setup setup = {p->store, p->coordinator, &p->in->run, spec,
+                                                  p->progress};
+    if (!strategy)
+        return qsv_fail(err, QSV_EINPUT, "%s: unknown strategy '%s', known: %s", spec->path,
+                        spec->search.strategy, qsv_strategy_names());
+    enum qsv_status st = qsv_space_create(&p->space, p->in->model, spec, err);
+    if (!st)
+        st = qsv_run_evaluator_create(&p->evaluator, &setup, err);
+    if (st)
+        return st;
+    struct qsv_evaluator face = qsv_run_evaluator_face(p->evaluator);
+    st = strategy->search(p->space, spec, &face, &p->selection, err);
+    return st ? st : qsv_store_select(p->store, p->selection.trial_id, p->selection.meets, err);
+}
+
+static enum qsv_status export_selected(struct progressing *p, struct qsv_error *err)
+{
+    if (!p->selection.meets)
+        return QSV_OK;
+    p->exported = qsv_selected_path(p->sweep->spec->run);
+    if (!p->exported)
+        return qsv_fail_memory(err, "the selected network");
+    return qsv_selected_make(p->in, p->evaluator, p->sweep->spec->run, &p->selection, err);
+}
+
+static enum qsv_status print_summary(struct progressing *p, size_t n_records, struct qsv_error *err)
+{
+    struct qsv_strbuf text = {0};
+    struct qsv_summary summary = {.spec = p->sweep->spec,
+                                  .space = p->space,
+                                  .selection = &p->selection,
+                                  .run_folder = p->sweep->spec->run,
+                                  .exported = p->exported,
+                                  .seconds = now_s(p->sweep) - p->began_s,
+                                  .n_records = n_records};
+    qsv_progress_clear(p->progress);
+    qsv_summary_print(&text, &summary);
+    bool ok = !text.failed && fwrite(text.text, 1, text.len, p->sweep->out) == text.len &&
+              !fflush(p->sweep->out);
+    qsv_strbuf_fini(&text);
+    return ok ? QSV_OK : qsv_fail(err, QSV_EIO, "the summary cannot be written");
+}
+
+/* Whatever happened, what is recorded is folded, and the attempt says how it ended. */
+static enum qsv_status close_store(struct progressing *p, enum qsv_status st, struct qsv_error *err)
+{
+    struct qsv_error own = {0};
+    const char *signal_name = qsv_stop_signal();
+    const char *why = st == QSV_OK         ? "complete"
+                      : st != QSV_ESTOPPED ? err->text
+                      : signal_name        ? signal_name
+                                           : "stopped";
+    enum qsv_status closed = qsv_store_close(p->store, st == QSV_OK, why, &own);
+    p->store = NULL;
+    if (!st && closed)
+        *err = own;
+    return st ? st : closed;
+}
+
+static enum qsv_status run_search(struct progressing *p, struct qsv_error *err)
+{
+    enum qsv_status st = open_store(p, err);
+    if (st)
+        return st;
+    st = begin_search(p, err);
+    if (!st) {
+        say_what_begins(p);
+        st = search(p, err);
+    }
+    if (!st)
+        st = export_selected(p, err);
+    size_t n_records = qsv_store_record_count(p->store);
+    st = close_store(p, st, err);
+    if (!st)
+        st = print_summary(p, n_records, err);
+    if (!st && !p->selection.meets)
+        st = qsv_fail(err, QSV_EUNMET, "no setting was found that meets the constraint");
+    return st;
+}
+
+static void fini(struct progressing *p)
+{
+    qsv_selection_fini(&p->selection);
+    qsv_run_evaluator_destroy(p->evaluator);
+    qsv_space_destroy(p->space);
+    qsv_progress_destroy(p->progress);
+    qsv_coordinator_destroy(p->coordinator);
+    free(p->exported);
+}
+
+/* ready: whether the inputs could be loaded; the workers wait to be told in any case. */
+static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *in,
+                                  struct qsv_transport *transport, enum qsv_status ready,
+                                  bool *stuck, struct qsv_error *err)
+{
+    struct progressing p = {.sweep = s, .in = in, .began_s = now_s(s)};
+    const struct qsv_coordinator_setup setup = {.transport = transport,
+                                                .clock = s->clock,
+                                                .stop = s->stop,
+                                                .partition = &in->partition,
+                                                .shape = in->run.shape,
+                                                .task_seconds = s->spec->task_seconds};
+    struct qsv_error last;
+    *stuck = false;
+    p.progress = qsv_progress_create(s->log, s->terminal, s->clock);
+    enum qsv_status st = qsv_coordinator_create(&p.coordinator, &setup, ready ? NULL : err);
+    if (!ready && !st)
+        st = qsv_coordinator_greet(p.coordinator, &in->hello, s->spec->run, err);
+    if (!ready && !st)
+        st = run_search(&p, err);
+    if (!p.coordinator || qsv_coordinator_stop(p.coordinator, longest_stop_s, NULL, &last))
+        *stuck = true;
+    fini(&p);
+    return ready ? ready : st;
+}
+
+enum qsv_status qsv_sweep_coordinate(const struct qsv_sweep *s, bool *stuck, struct qsv_error *err)
+{
+    struct qsv_inputs in;
+    enum qsv_status ready = qsv_inputs_load(&in, s->spec, err);
+    enum qsv_status st = coordinate(s, &in, s->transport, ready, stuck, err);
+    if (!ready)
+        qsv_inputs_fini(&in);
+    return st;
+}
+
+/* The pointers are those of the arguments, which outlive the worker. */
+static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qsv_inputs *in,
+                                            struct qsv_transport *transport, const char *exported)
+{
+    struct qsv_images *decide = in->images[QSV_DECIDE].dataset ? &in->images[QSV_DECIDE] : NULL;
+    return (struct qsv_worker_setup){.transport = transport,
+                                     .clock = s->clock,
+                                     .stop = s->stop,
+                                     .run_folder = s->spec->run,
+                                     .exported = exported,
+                                     .run = &in->run,
+                                     .bench = {in->model,
+                                               in->bank,
+                                               {&in->images[QSV_JUDGE], decide},
+                                               &in->partition,
+                                               in->run.shape,
+                                               NULL},
+                                     .hello = &in->hello};
+}
+
+static enum qsv_status work(const struct qsv_sweep *s, struct qsv_inputs *in, const char *exported,
+                            struct qsv_error *err)
+{
+    struct qsv_worker *worker;
+    struct qsv_error why;
+    const struct qsv_worker_setup setup = worker_setup(s, in, s->transport, exported);
+    if (qsv_worker_create(&worker, &setup, &why))
+        return qsv_worker_excuse(s->transport, s->clock, &why, err);
+    enum qsv_status st = qsv_worker_run(worker, err);
+    qsv_worker_destroy(worker);
+    return st;
+}
+
+enum qsv_status qsv_sweep_work(const struct qsv_sweep *s, struct qsv_error *err)
+{
+    struct qsv_inputs in;
+    struct qsv_error why;
+    char *exported = qsv_selected_path(s->spec->run);
+    enum qsv_status ready = exported ? qsv_inputs_load(&in, s->spec, &why)
+                                     : qsv_fail_memory(&why, "the selected network");
+    enum qsv_status st =
+        ready ? qsv_worker_excuse(s->transport, s->clock, &why, err) : work(s, &in, exported, err);
+    if (!ready)
+        qsv_inputs_fini(&in);
+    free(exported);
+    return st;
+}
+
+static enum qsv_status step_worker(void *context, struct qsv_error *err)
+{
+    bool idle;
+    return qsv_worker_step(context, &idle, err);
+}
+
+/* Both ends of a loop of two ranks. */
+static enum qsv_status run_both(const struct qsv_sweep *s, struct qsv_inputs *in,
+                                struct qsv_loop *loop, const char *exported, struct qsv_error *err)
+{
+    struct qsv_worker *worker;
+    const struct qsv_worker_setup setup = worker_setup(s, in, qsv_loop_end(loop, 1), exported);
+    enum qsv_status st = qsv_worker_create(&worker, &setup, err);
+    if (st)
+        return st;
+    bool stuck;
+    qsv_loop_attach(loop, 1, step_worker, worker);
+    st = coordinate(s, in, qsv_loop_end(loop, 0), QSV_OK, &stuck, err);
+    qsv_worker_destroy(worker);
+    return st;
+}
+
+enum qsv_status qsv_sweep_alone(const struct qsv_sweep *s, struct qsv_error *err)
+{
+    struct qsv_inputs in;
+    struct qsv_loop *loop;
+    enum qsv_status st = qsv_inputs_load(&in, s->spec, err);
+    if (st)
+        return st;
+    char *exported = qsv_selected_path(s->spec->run);
+    st = exported ? qsv_loop_create(&loop, 2, err) : qsv_fail_memory(err, "the selected network");
+    if (!st) {
+        st = run_both(s, &in, loop, exported, err);
+        qsv_loop_destroy(loop);
+    }
+    free(exported);
+    qsv_inputs_fini(&in);
+    return st;
+}

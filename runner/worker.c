@@ -1,0 +1,271 @@
+#include "runner/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/alloc.h"
+
+struct qsv_worker {
+    struct qsv_worker_setup setup;
+    struct qsv_message_sizes sizes;
+    struct qsv_workbench *bench;
+    struct qsv_stop stop;
+    bool told_to_stop, done;
+    uint32_t n_segments; /* written so far: the sequence in their names */
+};
+
+/* One row a kind of task: how a shard's records of it come about. */
+struct kind {
+    enum qsv_task_kind kind;
+    bool recorded;
+    enum qsv_status (*perform)(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
+                               struct qsv_record *records, struct qsv_error *err);
+};
+
+static enum qsv_status evaluate(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
+                                struct qsv_record *records, struct qsv_error *err)
+{
+    return qsv_workbench_evaluate(w->bench, t->trials, t->n_trials, shard, records, err);
+}
+
+static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
+                              struct qsv_record *records, struct qsv_error *err)
+{
+    if (t->n_trials != 1)
+        return qsv_fail(err, QSV_EFAILED, "asked to verify %u trials at once", t->n_trials);
+    return qsv_workbench_evaluate_exported(w->bench, w->setup.exported, t->trials[0].trial_id,
+                                           shard, records, err);
+}
+
+static const struct kind kinds[] = {
+    {QSV_TASK_EVALUATE, true, evaluate},
+    {QSV_TASK_VERIFY, false, verify},
+};
+
+static const struct kind *find_kind(enum qsv_task_kind kind)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].kind == kind)
+            return &kinds[i];
+    return NULL;
+}
+
+static enum qsv_status send_to_coordinator(struct qsv_worker *w, const struct qsv_message *m,
+                                           struct qsv_error *err)
+{
+    return qsv_message_send(w->setup.transport, 0, m, &w->sizes, err);
+}
+
+/* Between batches: has a stop come? Nothing else may, while a task is being done. */
+static bool look_for_stop(void *context)
+{
+    struct qsv_worker *w = context;
+    struct qsv_parcel p;
+    struct qsv_message m;
+    if (w->told_to_stop)
+        return true;
+    if (w->setup.transport->poll(w->setup.transport, &p, NULL) || !p.data)
+        return false;
+    if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
+        w->told_to_stop = m.type == QSV_MESSAGE_STOP;
+        qsv_message_fini(&m);
+    }
+    free(p.data);
+    return w->told_to_stop;
+}
+
+static enum qsv_status say_hello(struct qsv_worker *w, struct qsv_error *err)
+{
+    struct qsv_message m = {.type = QSV_MESSAGE_HELLO, .u.hello = *w->setup.hello};
+    snprintf(m.u.hello.isa, sizeof m.u.hello.isa, "%s", qsv_workbench_isa(w->bench));
+    return send_to_coordinator(w, &m, err);
+}
+
+enum qsv_status qsv_worker_create(struct qsv_worker **out, const struct qsv_worker_setup *setup,
+                                  struct qsv_error *err)
+{
+    struct qsv_worker *w = *out = qsv_alloc(1, sizeof *w);
+    if (!w)
+        return qsv_fail_memory(err, "the worker");
+    w->setup = *setup;
+    w->sizes = (struct qsv_message_sizes){setup->run->shape, setup->run->partition->n_shards};
+    w->stop = (struct qsv_stop){setup->stop, look_for_stop, w};
+    w->setup.bench.stop = &w->stop;
+    enum qsv_status st = qsv_workbench_create(&w->bench, &w->setup.bench, err);
+    if (!st)
+        st = say_hello(w, err);
+    if (st) {
+        qsv_worker_destroy(w);
+        *out = NULL;
+    }
+    return st;
+}
+
+void qsv_worker_destroy(struct qsv_worker *w)
+{
+    if (!w)
+        return;
+    qsv_workbench_destroy(w->bench);
+    free(w);
+}
+
+static void free_records(struct qsv_record *records, uint32_t n)
+{
+    for (uint32_t i = 0; records && i < n; i++)
+        qsv_record_fini(&records[i]);
+    free(records);
+}
+
+/* All pairs of a task, shard by shard. */
+static enum qsv_status perform(struct qsv_worker *w, const struct kind *kind,
+                               const struct qsv_task *t, struct qsv_done *d, struct qsv_error *err)
+{
+    size_t pairs = (size_t)t->n_trials * t->n_shards;
+    d->records = qsv_alloc(pairs, sizeof *d->records);
+    if (!d->records || pairs > UINT32_MAX)
+        return qsv_fail_memory(err, "records");
+    enum qsv_status st = QSV_OK;
+    for (uint32_t s = 0; s < t->n_shards && !st; s++) {
+        st = kind->perform(w, t, t->first_shard + s, d->records + d->n_records, err);
+        d->n_records += st ? 0 : t->n_trials;
+    }
+    return st;
+}
+
+static void stamp(struct qsv_worker *w, const struct qsv_task *t, struct qsv_done *d)
+{
+    const struct qsv_clock *clock = w->setup.clock;
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    for (uint32_t i = 0; i < d->n_records; i++) {
+        struct qsv_record *r = &d->records[i];
+        r->attempt = t->attempt;
+        r->rank = (uint32_t)w->setup.transport->rank;
+        r->peak_mem_bytes = (uint64_t)usage.ru_maxrss * 1024;
+        r->wall_s = d->seconds / d->n_records;
+        r->t_end_unix_s = clock->unix_s(clock->context);
+    }
+}
+
+static enum qsv_status record(struct qsv_worker *w, const struct qsv_task *t, struct qsv_done *d,
+                              struct qsv_error *err)
+{
+    snprintf(d->segment, sizeof d->segment, "%u-%d-%u", t->attempt, w->setup.transport->rank,
+             ++w->n_segments);
+    return qsv_segment_write(w->setup.run_folder, d->segment, w->setup.run, d->records,
+                             d->n_records, t->trials, t->n_trials, err);
+}
+
+/* Seconds count from the task's arrival to before it is recorded: what the coordinator plans by. */
+static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, struct qsv_done *d,
+                               struct qsv_error *err)
+{
+    const struct qsv_clock *clock = w->setup.clock;
+    const struct kind *kind = find_kind(t->kind);
+    double began_s = clock->now_s(clock->context);
+    enum qsv_status st = perform(w, kind, t, d, err);
+    d->seconds = clock->now_s(clock->context) - began_s;
+    if (st)
+        return st;
+    stamp(w, t, d);
+    return kind->recorded ? record(w, t, d, err) : QSV_OK;
+}
+
+static enum qsv_status take_task(struct qsv_worker *w, const struct qsv_task *t,
+                                 struct qsv_error *err)
+{
+    struct qsv_message done = {.type = QSV_MESSAGE_DONE, .u.done.task = t->number};
+    struct qsv_message failed = {.type = QSV_MESSAGE_FAILED, .u.failed.task = t->number};
+    enum qsv_status st = do_task(w, t, &done.u.done, &failed.u.failed.error);
+    if (w->told_to_stop)
+        st = QSV_OK; /* nobody waits for this any more */
+    else
+        st = send_to_coordinator(w, st ? &failed : &done, err);
+    free_records(done.u.done.records, done.u.done.n_records);
+    return st;
+}
+
+static enum qsv_status say_bye(struct qsv_worker *w, struct qsv_error *err)
+{
+    struct qsv_engine_work work = qsv_workbench_work(w->bench);
+    struct qsv_message m = {.type = QSV_MESSAGE_BYE,
+                            .u.bye = {work.layer_forwards_asked, work.layer_forwards_done}};
+    w->done = true;
+    return send_to_coordinator(w, &m, err);
+}
+
+static enum qsv_status take_message(struct qsv_worker *w, const struct qsv_message *m,
+                                    struct qsv_error *err)
+{
+    switch (m->type) {
+    case QSV_MESSAGE_TASK:
+        return take_task(w, &m->u.task, err);
+    case QSV_MESSAGE_STOP:
+        w->told_to_stop = true;
+        return QSV_OK;
+    default:
+        return qsv_fail(err, QSV_EFAILED, "rank 0 sent a message of type %d", (int)m->type);
+    }
+}
+
+enum qsv_status qsv_worker_step(struct qsv_worker *w, bool *idle, struct qsv_error *err)
+{
+    struct qsv_parcel p;
+    struct qsv_message m;
+    *idle = true;
+    if (w->done)
+        return QSV_OK;
+    enum qsv_status st = w->setup.transport->poll(w->setup.transport, &p, err);
+    if (st || !p.data)
+        return st;
+    *idle = false;
+    st = qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, err);
+    free(p.data);
+    if (st)
+        return st;
+    st = take_message(w, &m, err);
+    qsv_message_fini(&m);
+    return !st && w->told_to_stop ? say_bye(w, err) : st;
+}
+
+bool qsv_worker_is_done(const struct qsv_worker *w)
+{
+    return w->done;
+}
+
+enum qsv_status qsv_worker_run(struct qsv_worker *w, struct qsv_error *err)
+{
+    struct qsv_wait wait = {0};
+    enum qsv_status st = QSV_OK;
+    while (!st && !w->done) {
+        bool idle;
+        st = qsv_worker_step(w, &idle, err);
+        if (idle)
+            qsv_wait_nap(&wait, w->setup.clock);
+        else
+            qsv_wait_reset(&wait);
+    }
+    return st;
+}
+
+enum qsv_status qsv_worker_excuse(struct qsv_transport *transport, const struct qsv_clock *clock,
+                                  const struct qsv_error *why, struct qsv_error *err)
+{
+    const struct qsv_message_sizes none = {0};
+    struct qsv_message m = {.type = QSV_MESSAGE_FAILED, .u.failed.error = *why};
+    struct qsv_message bye = {.type = QSV_MESSAGE_BYE};
+    struct qsv_wait wait = {0};
+    enum qsv_status st = qsv_message_send(transport, 0, &m, &none, err);
+    while (!st) {
+        struct qsv_parcel p;
+        st = transport->poll(transport, &p, err);
+        if (!st && p.data) { /* nothing but a stop can come */
+            free(p.data);
+            return qsv_message_send(transport, 0, &bye, &none, err);
+        }
+        qsv_wait_nap(&wait, clock);
+    }
+    return st;
+}

@@ -1,0 +1,59 @@
+#define _GNU_SOURCE
+#include "schedulers/launcher.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedulers/handover.h"
+#include "schedulers/local.h"
+
+const struct qsv_launcher *const qsv_launchers[] = {&qsv_launcher_local, NULL};
+
+const struct qsv_launcher *qsv_launcher_find(const char *name)
+{
+    for (size_t i = 0; qsv_launchers[i]; i++)
+        if (!strcmp(qsv_launchers[i]->name, name))
+            return qsv_launchers[i];
+    return NULL;
+}
+
+/* A number in the environment; false where there is none of that name, or it is no number. */
+static bool read_number(const char *name, uint32_t *value)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+    unsigned long v = text ? strtoul(text, &end, 10) : 0;
+    if (!text || end == text || *end || v > UINT32_MAX)
+        return false;
+    *value = (uint32_t)v;
+    return true;
+}
+
+struct qsv_rank_info qsv_rank_info_read(void)
+{
+    /* Open MPI's own, then what PMIx, PMI and Slurm tell any MPI. */
+    static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"};
+    struct qsv_rank_info info = {0};
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks && !info.launched; i++)
+        info.launched = read_number(ranks[i], &info.rank);
+    /* A shell that srun started has a step of one task: that is no launch of ours. */
+    uint32_t tasks = 0;
+    if (!info.launched && read_number("SLURM_STEP_NUM_TASKS", &tasks) && tasks > 1)
+        info.launched = read_number("SLURM_PROCID", &info.rank);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && info.launched && !info.ranks; i++)
+        read_number(sizes[i], &info.ranks);
+    return info;
+}
+
+void qsv_launcher_take_output(void)
+{
+    const char *name = getenv(QSV_HANDOVER_VARIABLE);
+    struct qsv_rank_info info = qsv_rank_info_read();
+    if (!name || !info.launched || info.rank != 0 || !qsv_handover_take(name))
+        return;
+    unsetenv(QSV_HANDOVER_VARIABLE);
+    /* Ranks are in a process group of their own: with `stty tostop` writing would stop this one. */
+    signal(SIGTTOU, SIG_IGN);
+}

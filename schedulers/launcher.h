@@ -1,0 +1,48 @@
+/* Launchers: how the ranks of a run come into being when nobody has started them yet. One row of a
+ * table each. The spec's `scheduler.launcher` names one.
+ */
+#ifndef QSV_LAUNCHER_H
+#define QSV_LAUNCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+/* What the environment says about this process. */
+struct qsv_rank_info {
+    bool launched;  /* an MPI launcher has started it: mpirun, srun, ... */
+    uint32_t rank;  /* 0 where not launched */
+    uint32_t ranks; /* that the launcher says there are; 0: it does not say. MPI must find as many:
+                       otherwise the launcher and this program's MPI do not know each other, and
+                       every process believes to be alone. */
+};
+
+/* Looks at the environment only; may be called before MPI_Init. */
+struct qsv_rank_info qsv_rank_info_read(void);
+
+struct qsv_launch {
+    uint32_t ranks; /* 0: one for each core that this process may use, and one that coordinates */
+    char **argv;    /* this program's own command line, NULL-terminated: every rank gets the same */
+};
+
+struct qsv_launcher {
+    const char *name, *summary;
+    /* Starts the ranks and waits until all have ended. Signals that ask to stop (INT, TERM, HUP,
+     * USR1) reach the ranks as USR1; a second one ends them at once. Their exit status becomes the
+     * status here, QSV_EINPUT for 2 and so on, with an empty text: they have said what there is to
+     * say. */
+    enum qsv_status (*run)(const struct qsv_launch *launch, struct qsv_error *err);
+};
+
+/* NULL-terminated. find gives NULL where there is none of that name. */
+extern const struct qsv_launcher *const qsv_launchers[];
+const struct qsv_launcher *qsv_launcher_find(const char *name);
+
+/* To be called first in a rank, before anything is printed: where a launcher here has started it,
+ * rank 0 gets the terminal or file that `qsvit run` was started with as its standard output and
+ * error, in place of the launcher's pipes. Progress then sees a terminal for what it is, and a full
+ * disk is an error. Does nothing elsewhere. */
+void qsv_launcher_take_output(void);
+
+#endif

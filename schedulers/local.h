@@ -1,0 +1,34 @@
+/* The local launcher: this machine's cores, by Open MPI's mpirun.
+ *
+ * It works where mpirun by itself asks for switches: as root in a container, with more ranks than
+ * cores, without a network or ssh, with a small /dev/shm or temporary folder, inside a batch
+ * system's allocation (of which it uses this machine only).
+ */
+#ifndef QSV_LOCAL_H
+#define QSV_LOCAL_H
+
+#include "schedulers/launcher.h"
+
+extern const struct qsv_launcher qsv_launcher_local;
+
+/* What mpirun is called with. */
+struct qsv_local_plan {
+    char **argv;        /* NULL-terminated */
+    char **environment; /* "NAME=value", NULL-terminated; what the user has set there stays */
+};
+
+/* What the plan depends on, beside the launch. */
+struct qsv_local_machine {
+    const char *mpirun;  /* command or path */
+    const char *program; /* path of this program */
+    const char *output;  /* name of the socket to fetch output from (handover.h); "": none */
+    uint32_t cores;
+    bool root;
+};
+
+enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct qsv_launch *launch,
+                                      const struct qsv_local_machine *machine,
+                                      struct qsv_error *err);
+void qsv_local_plan_fini(struct qsv_local_plan *p);
+
+#endif

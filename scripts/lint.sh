@@ -1,0 +1,34 @@
+#!/bin/bash
+# What reads the sources without compiling them: formatting, static analysis, shell scripts, and a
+# few words that have no place in a finished file. Status 1 where anything is found.
+set -u
+cd "$(dirname "$0")/.." || exit
+folders=(core jobs results schedulers runner tests)
+mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' -not -path 'tests/reference/*' | sort)
+mapfile -t scripts < <(find scripts tests .ci -type f \( -name '*.sh' -o -path .ci/run \) | sort)
+bad=0
+
+complain() {
+    echo "lint: $1" >&2
+    bad=1
+}
+
+clang-format --dry-run -Werror "${sources[@]}" ||
+    complain 'not formatted: clang-format -i the files above'
+
+# Of cppcheck's styles those that find mistakes; the compilers know the rest better. What is left
+# out takes short circuits (`st || !p`, `i < n && ...`) and out-parameters for mistakes.
+cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance --inline-suppr \
+    --suppress=legacyUninitvar --suppress=uninitvar --suppress=arrayIndexThenCheck \
+    --library=posix -I. -j "$(nproc)" \
+    -D__linux__ -D__x86_64__ core jobs results schedulers runner ||
+    complain 'cppcheck has found something'
+
+shellcheck -x -S warning "${scripts[@]}" || complain 'shellcheck has found something'
+
+grep -nE 'TODO|FIXME|XXX' "${sources[@]}" "${scripts[@]}" | grep -v 'XXXXXX' |
+    grep -v '^scripts/lint.sh:' && complain 'unfinished places above'
+grep -nP '[ \t]+$' "${sources[@]}" "${scripts[@]}" && complain 'blanks at the end of lines above'
+
+[ $bad = 0 ] && echo 'lint: clean'
+exit $bad

@@ -1,0 +1,50 @@
+#!/bin/bash
+# The Makefile: installation, what makes objects anew, and what is said where packages are missing.
+. tests/lib.sh
+make=(make --no-print-directory "B=$B")
+# Make's own variables would reach the makes below.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+expect 'make help' 0 "${make[@]}" help
+for target in all run test unit asan test-reference lint deps install uninstall clean; do
+    holds "make help has $target" "  $target "
+done
+
+expect 'install' 0 "${make[@]}" install "DESTDIR=$TMP/root" PREFIX=/opt/qsvit
+same 'what is installed' "bin/qsvit
+share/man/man1/qsvit.1
+share/qsvit/cluster.yaml
+share/qsvit/sdtv2_fmnist_t4.h5" "$(cd "$TMP/root/opt/qsvit" && find . -type f | sed 's,^./,,' | LC_ALL=C sort)"
+expect 'the installed program runs' 0 "$TMP/root/opt/qsvit/bin/qsvit" version
+expect 'the installed model is one' 0 \
+    "$TMP/root/opt/qsvit/bin/qsvit" inspect "$TMP/root/opt/qsvit/share/qsvit/sdtv2_fmnist_t4.h5"
+same 'the installed spec names the installed model' \
+    'model: /opt/qsvit/share/qsvit/sdtv2_fmnist_t4.h5' \
+    "$(grep '^model:' "$TMP/root/opt/qsvit/share/qsvit/cluster.yaml")"
+run "$QSVIT" man
+same 'the installed man page is the program'"'"'s' "$out" \
+    "$(cat "$TMP/root/opt/qsvit/share/man/man1/qsvit.1")"
+expect 'uninstall' 0 "${make[@]}" uninstall "DESTDIR=$TMP/root" PREFIX=/opt/qsvit
+same 'nothing is left' '' "$(find "$TMP/root" -type f)"
+
+run "${make[@]}" all
+same 'a second build has nothing to do' '' "$(printf '%s\n' "$out" | grep -E 'CC|AR|LINK')"
+
+# pkg-config that knows nothing, as on a machine without the libraries.
+run env PKG_CONFIG_LIBDIR="$TMP" "${make[@]}" "B=$TMP/build" all
+same 'missing packages stop the build' 2 "$status"
+out=$err
+holds 'they are named' 'libhdf5-dev libyaml-dev libarchive-dev'
+holds 'and what to do' 'make deps'
+same 'before anything is compiled' '' "$(find "$TMP/build" -name '*.o' 2>/dev/null)"
+
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    run "${nobody[@]}" env PKG_CONFIG_LIBDIR="$TMP" scripts/deps.sh build
+else
+    run env PKG_CONFIG_LIBDIR="$TMP" PATH="$TMP/bin:/usr/bin:/bin" scripts/deps.sh --check build
+fi
+same 'deps without rights stops' 1 "$status"
+out=$err
+holds 'deps names the packages' 'missing: libhdf5-dev'
+finish

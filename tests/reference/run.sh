@@ -1,0 +1,80 @@
+#!/bin/bash
+# Holds the engine to PyTorch, layer by layer and spike by spike (check_trace.py), on the default model and on random ones of other widths,
+# depths, time steps, channels and heads; its answers to PyTorch's logits; its quantized files to themselves. `make test-reference`
+# runs it and installs what it needs.
+. tests/lib.sh
+
+PYTHON=${PYTHON:-/usr/bin/python3}
+ref=tests/reference
+fashion=/usr/share/datasets/fashion-mnist/t10k
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+
+need() { # name, command...: a step that later ones stand on
+    local name=$1
+    shift
+    run "$@"
+    [ "$status" = 0 ] && return
+    fail "$name" "status $status: $*" "$out" "$err"
+    finish
+    exit 1
+}
+
+# check NAME MODEL CKPT FORMAT DATASET-OPTIONS...: 8 images through the engine at one format, every spike judged.
+check() {
+    local name=$1 model=$2 ckpt=$3 format=$4
+    shift 4
+    need "$name: quantize" "$QSVIT" quantize -m "$model" --format-all "$format" -o "$TMP/q.h5"
+    need "$name: dequantize" "$QSVIT" quantize -m "$model" --format-all "$format" -o "$TMP/q.safetensors"
+    need "$name: trace" "$QSVIT" eval -m "$TMP/q.h5" "$@" --limit 8 --trace "$TMP/trace.h5"
+    run "$PYTHON" $ref/check_trace.py "$ckpt" "$TMP/trace.h5" --weights "$TMP/q.safetensors"
+    if [ "$status" = 0 ]; then
+        pass "$name: $(tail -n 1 <<<"$out")"
+    else
+        fail "$name" "$out" "$err"
+    fi
+}
+
+# random NAME HEADS TIME-STEPS CHANNELS SIZE MAKE-RANDOM-OPTIONS...: import of such a checkpoint, and every format judged.
+random() {
+    local name=$1 heads=$2 steps=$3 channels=$4 size=$5 mean=0.485,0.456,0.406 std=0.229,0.224,0.225
+    shift 5
+    need "$name: checkpoint" "$PYTHON" $ref/make_random.py "$TMP/r.pth" --heads "$heads" --T "$steps" --in-ch "$channels" --size "$size" "$@"
+    need "$name: images" "$PYTHON" -c "
+import sys; sys.path.insert(0, '$ref')
+import h5py; from make_random import random_images
+f = h5py.File('$TMP/r_images.h5', 'w'); f['images'] = random_images(8, $channels, $size, 99).numpy().transpose(0, 2, 3, 1); f['labels'] = [0] * 8"
+    need "$name: import" "$QSVIT" import "$TMP/r.pth" -o "$TMP/r.h5" --heads "$heads" --time-steps "$steps" \
+        --input "${channels}x${size}x$size" --mean "$(cut -d, -f-"$channels" <<<$mean)" --std "$(cut -d, -f-"$channels" <<<$std)"
+    for format in f32 int8 int4 int2; do
+        check "$name, $format" "$TMP/r.h5" "$TMP/r.pth" $format -d "$TMP/r_images.h5"
+    done
+}
+
+fmnist=(--images "$fashion-images-idx3-ubyte.gz" --labels "$fashion-labels-idx1-ubyte.gz")
+default=models/sdtv2_fmnist_t4.h5
+need "default model's tensors" "$QSVIT" quantize -m $default --format-all f32 -o "$TMP/default.safetensors"
+need "default model's checkpoint" "$PYTHON" $ref/make_checkpoint.py $default "$TMP/default.safetensors" "$TMP/default.pth"
+for format in f32 int8 int4 int2; do
+    check "default model, $format" $default "$TMP/default.pth" $format "${fmnist[@]}"
+done
+random "one time step, two channels, deep ends" 2 1 2 64 --embed 12 20 36 44 --classes 11 --depths 1 3 --seed 5
+random "distillation head, three channels" 4 2 3 48 --embed 16 24 40 56 --classes 7 --depths 2 1 --kd --seed 6
+random "in the published files' manner" 8 3 1 40 --embed 8 16 32 40 --classes 5 --depths 3 2 --published --seed 7
+
+need "PyTorch's answers" "$PYTHON" $ref/make_golden.py "$TMP/default.pth" "$TMP/golden.h5" --images 256 \
+    --idx $fashion-images-idx3-ubyte.gz $fashion-labels-idx1-ubyte.gz
+need "our answers" "$QSVIT" eval -m $default "${fmnist[@]}" --limit 256 --logits "$TMP/logits.h5"
+run "$PYTHON" -c "
+import h5py, numpy as np
+g, ours = h5py.File('$TMP/golden.h5'), h5py.File('$TMP/logits.h5')['logits'][:]
+f32, f64 = g['logits'][:], g['logits_f64'][:]
+firm = np.abs(f32 - f64).max(1) < 1e-3
+near = np.abs(ours - f64).max(1) < 1e-3
+print(f'{int((near & firm).sum())} of {int(firm.sum())} images within 1e-3')
+exit(not (near & firm).sum() >= 0.97 * firm.sum())"
+if [ "$status" = 0 ]; then
+    pass "logits of the default model: $out"
+else
+    fail "logits of the default model" "$out" "$err"
+fi
+finish

@@ -1,0 +1,103 @@
+/* Bytes and energy of a model small enough to count by hand. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/cost.h"
+
+#define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-9 * (1 + fabs(b)))
+
+static struct qsv_model *load(void)
+{
+    struct qsv_model *m = NULL;
+    assert_int_equal(qsv_model_load(&m, "tests/data/golden/kd_model.h5", NULL), QSV_OK);
+    return m;
+}
+
+static void fill(const struct qsv_model *m, uint8_t *formats, enum qsv_format f)
+{
+    memset(formats, (int)f, m->graph.n_layers);
+}
+
+/* Channels behind which a multiplier, a shift and a scale with no norm are stored. */
+static void count_channels(const struct qsv_model *m, uint64_t *multipliers, uint64_t *shifts,
+                           uint64_t *alone)
+{
+    *multipliers = *shifts = *alone = 0;
+    for (size_t i = 0; i < m->graph.n_layers; i++) {
+        const struct qsv_layer *l = &m->graph.layers[i];
+        const char *end = strrchr(l->name, '.');
+        bool rep_first =
+            end && !strcmp(end, ".0") && !l->pad_norm; /* body.0: what follows is depthwise */
+        bool bare = !strncmp(l->name, "head", 4) || l->groups > 1;
+        *multipliers += rep_first ? 0 : l->out_ch;
+        *shifts += rep_first || l->groups > 1 ? 0 : l->out_ch;
+        *alone += bare ? l->out_ch : 0;
+    }
+}
+
+static void test_bytes(void **state)
+{
+    struct qsv_model *m = load();
+    uint8_t formats[256];
+    uint64_t multipliers, shifts, alone;
+    struct qsv_bytes b;
+    (void)state;
+    count_channels(m, &multipliers, &shifts, &alone);
+    fill(m, formats, QSV_INT8);
+    qsv_cost_bytes(&b, m, formats);
+    assert_int_equal(b.weights_bytes, m->graph.n_weights + 4 * alone);
+    assert_int_equal(b.model_bytes, m->graph.n_weights + 4 * (multipliers + shifts));
+    NEAR(b.avg_bits, 8.0 * (double)b.weights_bytes / (double)m->graph.n_weights);
+    fill(m, formats, QSV_F16); /* a head's or dwconv's f16 weights need no scale */
+    qsv_cost_bytes(&b, m, formats);
+    assert_int_equal(b.weights_bytes, 2 * m->graph.n_weights);
+    assert_true(b.model_bytes < 2 * m->graph.n_weights + 4 * (multipliers + shifts));
+    fill(m, formats, QSV_F32);
+    qsv_cost_bytes(&b, m, formats);
+    assert_int_equal(b.weights_bytes, 4 * m->graph.n_weights);
+    assert_int_equal(b.model_bytes, m->source_bytes);
+    qsv_model_destroy(m);
+}
+
+static void test_energy(void **state)
+{
+    struct qsv_model *m = load();
+    const struct qsv_graph *g = &m->graph;
+    uint8_t formats[256];
+    uint64_t ac[256] = {0}, mac = 0;
+    struct qsv_energy e;
+    struct qsv_bytes b;
+    uint32_t spiking = 0;
+    (void)state;
+    while (!g->layers[spiking].spike_input)
+        spiking++;
+    for (size_t i = 0; i < g->n_layers; i++)
+        if (!g->layers[i].spike_input)
+            mac += g->layers[i].macs * (i ? m->options.time_steps : 1); /* layer 0 is the stem */
+    assert_int_equal(qsv_cost_mac_ops(m), mac);
+    ac[spiking] = 3000;
+    ac[g->n_layers] = 600; /* the first attention product */
+    fill(m, formats, QSV_INT4);
+    qsv_cost_bytes(&b, m, formats);
+    qsv_cost_energy(&e, m, formats, ac, 3, &qsv_energy_default);
+    NEAR(e.compute_pj, 1000 * 0.015 + 200 * 0.06 + (double)mac * 4.6);
+    NEAR(e.sram_pj, (1000 + (double)mac) * 0.5 * 1.25);
+    NEAR(e.dram_pj, (double)b.model_bytes * 162.5);
+    NEAR(e.total_pj, e.compute_pj + e.sram_pj + e.dram_pj);
+    fill(m, formats, QSV_F32);
+    qsv_cost_energy(&e, m, formats, ac, 3, &qsv_energy_default);
+    NEAR(e.compute_pj, 1000 * 0.9 + 200 * 0.06 + (double)mac * 4.6);
+    NEAR(e.sram_pj, (1000 + (double)mac) * 4 * 1.25);
+    qsv_model_destroy(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes), cmocka_unit_test(test_energy)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

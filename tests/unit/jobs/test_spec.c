@@ -1,0 +1,472 @@
+/* The spec: what is refused and how it is said, defaults, the default cluster.yaml, and that the
+ * documentation holds the table of keys. Runs from the project's top folder. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/alloc.h"
+#include "core/base/file.h"
+#include "core/base/rng.h"
+#include "jobs/spec_keys.h"
+#include "jobs/yaml.h"
+
+/* The least that is a spec; what a row adds comes after its three lines. */
+#define LEAST "model: m.h5\ndataset: {images: i}\nconstraint: {max_top1_drop: 2}\n"
+
+static enum qsv_status parse(struct qsv_spec **out, const char *text, struct qsv_error *err)
+{
+    return qsv_spec_parse(out, text, strlen(text), "d/c.yaml", err);
+}
+
+static void assert_refused(const char *text, const char *says)
+{
+    struct qsv_spec *s;
+    struct qsv_error err;
+    assert_int_equal(parse(&s, text, &err), QSV_EINPUT);
+    assert_null(s);
+    if (!strstr(err.text, says))
+        fail_msg("'%s' does not say '%s'", err.text, says);
+}
+
+static void test_unknown_keys(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {LEAST "modle: m\n",
+         "d/c.yaml:4: unknown key 'modle', allowed are: model, pins, "
+         "shard_images, ranks, task_seconds, run, dataset, calibration, search, "
+         "quantizer, constraint, energy, scheduler; did you mean 'model'?"},
+        {LEAST "Run: r\n", "unknown key 'Run', allowed are"},
+        {LEAST "Run: r\n", "did you mean 'run'?"},
+        {LEAST "serach:\n  seed: 1\n", "d/c.yaml:4: unknown key 'serach'"},
+        {LEAST "serach:\n  seed: 1\n", "did you mean 'search'?"},
+        {LEAST "search:\n  seed: 1\n  max_round: 2\n",
+         "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
+         "formats, "
+         "sensitivity_images, decision_images, candidates, max_rounds, max_evaluations, seed; did "
+         "you mean 'max_rounds'?"},
+        {"constraint:\n  max_top1_drp: 1\n",
+         "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
+         "max_bytes, max_energy_pj; did you mean 'max_top1_drop'?"},
+        {LEAST "images: x\n", "; 'images' goes under 'dataset:'"},
+        {LEAST "search.seed: 3\n", "d/c.yaml:4: unknown key 'search.seed'"},
+        {LEAST "search.seed: 3\n", "; 'seed' goes under 'search:'"},
+        {LEAST "search: {shard_images: 3}\n", "; 'shard_images' goes at the left margin"},
+        {LEAST "search: {max_bytes: 3}\n", "; 'max_bytes' goes under 'constraint:'"},
+        {LEAST "zzz: 3\n", "scheduler"},
+        {LEAST "search: {'': 3}\n", "unknown key '' in search"},
+        {LEAST "search: {dataset.first: 3}\n", "unknown key 'dataset.first' in search"},
+        {LEAST "ranks: 2\nranks: 2\n", "d/c.yaml:5: key 'ranks' is given twice, first in line 4"},
+        {LEAST "model: m\n", "d/c.yaml:4: key 'model' is given twice, first in line 1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_refused(rows[i][0], rows[i][1]);
+}
+
+static void test_missing_keys(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"", "d/c.yaml: is empty"},
+        {"ranks: 1\n", "d/c.yaml: model is missing, expected a path: the network"},
+        {"model: m\n",
+         "d/c.yaml: dataset.images is missing, expected a path: the images that judge"},
+        {"model: m\ndataset:\n", "d/c.yaml: dataset.images is missing"},
+        {"model: m\ndataset: {images: i}\n",
+         "d/c.yaml: nothing is under 'constraint:', expected max_top1_drop, max_bytes or "
+         "max_energy_pj"},
+        {"model: m\ndataset: {images: i}\nconstraint:\n", "nothing is under 'constraint:'"},
+        {LEAST "calibration: {first: 3}\n", "d/c.yaml: calibration.images is missing"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_refused(rows[i][0], rows[i][1]);
+}
+
+static void test_wrong_values(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"model:\n", "d/c.yaml:1: model: found nothing, expected a path"},
+        {"model: ''\n", "d/c.yaml:1: model: found the text '', expected a path"},
+        {"model: [a]\n", "d/c.yaml:1: model: found a list, expected a path"},
+        {"model: {a: b}\n", "d/c.yaml:1: model: found a map, expected a path"},
+        {"dataset: x\n", "d/c.yaml:1: dataset: found 'x', expected indented keys below it"},
+        {"\ndataset:\n- x\n", "d/c.yaml:2: dataset: found a list, expected indented keys"},
+        {"search:\n  strategy: qsvti\n",
+         "d/c.yaml:2: search.strategy: found 'qsvti', expected one of: qsvit, "},
+        {"search: {granularity: channel}\n",
+         "search.granularity: found 'channel', expected one of: layer, block, stage"},
+        {"search: {granularity: [layer]}\n", "found a list, expected one of: layer, block, stage"},
+        {"quantizer: {method: gptq}\n", "quantizer.method: found 'gptq', expected one of: round"},
+        {"quantizer: {scale: min}\n", "quantizer.scale: found 'min', expected one of: max, mse"},
+        {"search: {formats: int4}\n", "search.formats: found 'int4', expected a list of: f32, f16, "
+                                      "int8, int6, int5, int4, int3, "
+                                      "int2, ternary, binary"},
+        {"search: {formats: []}\n", "search.formats: found an empty list, expected a list of: f32"},
+        {"search:\n  formats: [int4,\n    int7]\n",
+         "d/c.yaml:3: search.formats: found 'int7', expected a format: f32"},
+        {"search:\n  formats:\n  - int4\n  - int3\n  - int4\n",
+         "d/c.yaml:5: search.formats: found 'int4' a second time"},
+        {"pins: head\n",
+         "d/c.yaml:1: pins: found 'head', expected a map of layer name patterns to formats"},
+        {"pins:\n  head: int4\n  a.*: 4\n", "d/c.yaml:3: a.*: found '4', expected a format: f32"},
+        {"scheduler: {launcher: }\n", "scheduler.launcher: found nothing, expected text"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_refused(rows[i][0], rows[i][1]);
+}
+
+static void test_wrong_numbers(void **state)
+{
+    (void)state;
+    static const char *const integers[] = {"0",
+                                           "1025",
+                                           "-1",
+                                           "+3",
+                                           "1.0",
+                                           "1e2",
+                                           "1_000",
+                                           "0x10",
+                                           "010",
+                                           "",
+                                           "four",
+                                           "'4'",
+                                           "[4]",
+                                           "{a: 4}",
+                                           "~",
+                                           "4 5",
+                                           "18446744073709551617",
+                                           "99999999999999999999999",
+                                           "4k",
+                                           "true",
+                                           ".inf"};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+        struct qsv_strbuf b = {0};
+        qsv_strbuf_printf(&b, "\nsearch:\n  candidates: %s\n", integers[i]);
+        assert_refused(b.text, "d/c.yaml:3: search.candidates: found ");
+        assert_refused(b.text, ", expected an integer from 1 to 1024");
+        qsv_strbuf_fini(&b);
+    }
+    static const char *const reals[] = {"100.5", "-0.1",  "nan",     ".nan",  "inf",   ".inf",
+                                        "-.inf", "1e400", "0x1p3",   "1,5",   "1.5.2", "1e",
+                                        "e5",    ".",     "",        "'1.5'", "1.5 %", "[1]",
+                                        "1_0",   "NaN",   "infinity"};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        struct qsv_strbuf b = {0};
+        qsv_strbuf_printf(&b, "constraint:\n  max_top1_drop: %s\n", reals[i]);
+        assert_refused(b.text, "d/c.yaml:2: constraint.max_top1_drop: found ");
+        assert_refused(b.text, ", expected a number from 0 to 100");
+        qsv_strbuf_fini(&b);
+    }
+    static const char *const rows[][2] = {
+        {"constraint: {max_bytes: 0}\n",
+         "found '0', expected an integer from 1 to 9007199254740992"},
+        {"constraint: {max_energy_pj: 0}\n", "found '0', expected a number from 1 to 1e+18"},
+        {"energy: {dram_byte_pj: -1}\n",
+         "energy.dram_byte_pj: found '-1', expected a number from 0"},
+        {"dataset: {first: 4294967296}\n",
+         "found '4294967296', expected an integer from 0 to 4294967295"},
+        {"shard_images: 0\n", "shard_images: found '0', expected an integer from 1 to 1000000"},
+        {"task_seconds: 0\n", "task_seconds: found '0', expected a number from 0.01 to 86400"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_refused(rows[i][0], rows[i][1]);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct qsv_spec *s;
+    struct qsv_error err;
+    if (parse(&s, LEAST, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(s->path, "d/c.yaml");
+    assert_string_equal(s->model, "d/m.h5");
+    assert_string_equal(s->dataset.images, "d/i");
+    assert_null(s->dataset.labels);
+    assert_null(s->dataset.format);
+    assert_int_equal(s->dataset.first, 0);
+    assert_int_equal(s->dataset.count, 0);
+    assert_false(s->has_calibration);
+    assert_null(s->calibration.images);
+    assert_string_equal(s->search.strategy, "qsvit");
+    assert_int_equal(s->search.granularity, QSV_BY_LAYER);
+    assert_int_equal(s->search.n_formats, 4);
+    assert_memory_equal(s->search.formats, ((uint8_t[]){QSV_INT6, QSV_INT4, QSV_INT3, QSV_INT2}),
+                        4);
+    assert_int_equal(s->search.sensitivity_images, 384);
+    assert_int_equal(s->search.decision_images, 0);
+    assert_int_equal(s->search.candidates, 4);
+    assert_int_equal(s->search.max_rounds, 200);
+    assert_int_equal(s->search.max_evaluations, 0);
+    assert_int_equal(s->search.seed, 1);
+    assert_string_equal(s->quantizer.name, "round");
+    assert_int_equal(s->quantizer.scale, QSV_SCALE_MSE);
+    assert_true(s->constraint.max_top1_drop == 2);
+    assert_int_equal(s->constraint.max_bytes, 0);
+    assert_true(isnan(s->constraint.max_energy_pj));
+    assert_null(s->pins);
+    assert_int_equal(s->n_pins, 0);
+    assert_memory_equal(&s->energy, &qsv_energy_default, sizeof s->energy);
+    assert_int_equal(s->shard_images, 128);
+    assert_int_equal(s->ranks, 0);
+    assert_true(s->task_seconds == 2);
+    assert_string_equal(s->launcher, "local");
+    assert_string_equal(s->run, "d/runs/sweep");
+    assert_string_equal(s->text, LEAST);
+    assert_int_equal(s->text_bytes, strlen(LEAST));
+    qsv_spec_destroy(s);
+}
+
+static void test_every_key(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "run: /abs/r\nmodel: ../m.h5\nranks: 7\ntask_seconds: .5\nshard_images: 64\n"
+        "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6}\n"
+        "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
+        "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
+        "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
+        "  max_evaluations: 13, seed: 4294967295}\n"
+        "quantizer: {method: round, scale: max}\n"
+        "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
+        "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
+        "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
+        "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
+        "scheduler: {launcher: slurm}\n";
+    struct qsv_spec *s;
+    struct qsv_error err;
+    if (parse(&s, text, &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < qsv_n_spec_keys; i++)
+        assert_int_not_equal(s->lines[i], 0); /* the text above names every key */
+    assert_string_equal(s->run, "/abs/r");
+    assert_string_equal(s->model, "d/../m.h5");
+    assert_int_equal(s->ranks, 7);
+    assert_true(s->task_seconds == 0.5);
+    assert_int_equal(s->shard_images, 64);
+    assert_string_equal(s->dataset.format, "hdf5");
+    assert_string_equal(s->dataset.labels, "d/l");
+    assert_int_equal(s->dataset.first, 5);
+    assert_int_equal(s->dataset.count, 6);
+    assert_true(s->has_calibration);
+    assert_string_equal(s->calibration.format, "idx");
+    assert_string_equal(s->calibration.images, "/ci");
+    assert_string_equal(s->calibration.labels, "d/cl");
+    assert_int_equal(s->calibration.first, 7);
+    assert_int_equal(s->calibration.count, 8);
+    assert_string_equal(s->search.strategy, "uniform");
+    assert_int_equal(s->search.granularity, QSV_BY_STAGE);
+    assert_int_equal(s->search.n_formats, 4);
+    assert_memory_equal(s->search.formats, /* by falling bits */
+                        ((uint8_t[]){QSV_F32, QSV_INT8, QSV_TERNARY, QSV_BINARY}), 4);
+    assert_int_equal(s->search.sensitivity_images, 9);
+    assert_int_equal(s->search.decision_images, 10);
+    assert_int_equal(s->search.candidates, 11);
+    assert_int_equal(s->search.max_rounds, 12);
+    assert_int_equal(s->search.max_evaluations, 13);
+    assert_int_equal(s->search.seed, 4294967295u);
+    assert_int_equal(s->quantizer.scale, QSV_SCALE_MAX);
+    assert_true(s->constraint.max_top1_drop == 0);
+    assert_true(s->constraint.max_bytes == 1ull << 53);
+    assert_true(s->constraint.max_energy_pj == 2.5e7);
+    assert_int_equal(s->n_pins, 3);
+    assert_string_equal(s->pins[1].pattern, "*.q");
+    assert_int_equal(s->pins[1].format, QSV_F16);
+    assert_int_equal(s->pins[2].line, 16);
+    const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
+    assert_memory_equal(&s->energy, pj, sizeof pj);
+    assert_string_equal(s->launcher, "slurm");
+    qsv_spec_destroy(s);
+}
+
+static void test_late_failures(void **state)
+{
+    (void)state;
+    struct qsv_spec *s;
+    struct qsv_error err;
+    assert_int_equal(parse(&s, LEAST "scheduler:\n  launcher: pbs\n", &err), QSV_OK);
+    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->launcher),
+                     QSV_EINPUT);
+    assert_string_equal(err.text, "d/c.yaml:5: scheduler.launcher: found 'pbs'");
+    qsv_spec_fail(s, "search.formats", &err, "%d too many", 3); /* a default */
+    assert_string_equal(err.text, "d/c.yaml: search.formats: 3 too many");
+    qsv_spec_destroy(s);
+}
+
+static void read_whole(const char *path, char **text, size_t *bytes)
+{
+    struct qsv_error err;
+    if (qsv_file_read((uint8_t **)text, bytes, path, QSV_YAML_MAX_BYTES, &err))
+        fail_msg("%s (the tests run from the project's top folder)", err.text);
+}
+
+/* The default sweep shows every key, and what it shows as a default is one. */
+static void test_cluster_yaml(void **state)
+{
+    (void)state;
+    struct qsv_spec *s;
+    struct qsv_error err;
+    if (qsv_spec_read(&s, "cluster.yaml", &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(s->model, "models/sdtv2_fmnist_t4.h5");
+    assert_string_equal(s->run, "runs/fmnist");
+    assert_true(s->constraint.max_top1_drop == 1.5);
+    assert_int_equal(s->calibration.first, 20000);
+    assert_int_equal(s->calibration.count, 4096);
+    assert_memory_equal(&s->energy, &qsv_energy_default, sizeof s->energy);
+    for (size_t i = 0; i < qsv_n_spec_keys; i++)
+        assert_non_null(strstr(s->text, qsv_spec_key_leaf(&qsv_spec_keys[i])));
+    qsv_spec_destroy(s);
+}
+
+static void assert_no_harm(const char *text, size_t bytes)
+{
+    char *exact = malloc(bytes ? bytes : 1);
+    struct qsv_spec *s;
+    struct qsv_error err;
+    memcpy(exact, text, bytes);
+    enum qsv_status st = qsv_spec_parse(&s, exact, bytes, "d/c.yaml", &err);
+    assert_true(st == QSV_OK || st == QSV_EINPUT);
+    assert_true(st == QSV_OK || !strncmp(err.text, "d/c.yaml:", 9));
+    qsv_spec_destroy(s);
+    free(exact);
+}
+
+static void test_every_prefix(void **state)
+{
+    (void)state;
+    char *text;
+    size_t bytes;
+    read_whole("cluster.yaml", &text, &bytes);
+    for (size_t n = 0; n <= bytes; n++)
+        assert_no_harm(text, n);
+    free(text);
+}
+
+/* Mutations of a short spec hit keys and values, not comments. */
+static void test_mutations(void **state)
+{
+    (void)state;
+    static const char good[] =
+        "model: m.h5\ndataset:\n  images: a\n  labels: b\n  first: 10\ncalibration: {images: c}\n"
+        "search:\n  strategy: qsvit\n  granularity: block\n  formats: [int4, int3]\n  seed: 77\n"
+        "quantizer: {scale: max}\nconstraint:\n  max_top1_drop: 1.5e0\npins:\n  'a.*': int8\n"
+        "energy: {f16_add_pj: 0.4}\nranks: 3\nrun: r\n";
+    static const char marks[] = "\n :-?[]{}*!\"'0123456789.e_~";
+    char text[sizeof good];
+    struct qsv_rng rng;
+    qsv_rng_seed(&rng, 3);
+    for (int i = 0; i < 12000; i++) {
+        memcpy(text, good, sizeof good);
+        for (uint64_t k = qsv_rng_below(&rng, 4) + 1; k; k--) {
+            size_t at = qsv_rng_below(&rng, sizeof good - 1);
+            text[at] = qsv_rng_below(&rng, 2) ? marks[qsv_rng_below(&rng, sizeof marks - 1)]
+                                              : (char)qsv_rng_next(&rng);
+        }
+        assert_no_harm(text, sizeof good - 1);
+    }
+}
+
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    struct qsv_spec *s;
+    struct qsv_error err;
+    enum qsv_status st = QSV_ENOMEM;
+    for (long n = 1; st == QSV_ENOMEM; n++) {
+        assert_in_range(n, 1, 1000);
+        qsv_alloc_fail_at(n);
+        st = parse(&s, LEAST "pins: {a: int4, b: int3}\nrun: r\n", &err);
+        qsv_alloc_fail_at(0);
+        assert_true(st == QSV_ENOMEM ? !s : !!s);
+    }
+    assert_int_equal(st, QSV_OK);
+    qsv_spec_destroy(s);
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < qsv_n_spec_keys; i++) {
+        const struct qsv_spec_key *k = &qsv_spec_keys[i];
+        assert_ptr_equal(qsv_spec_key_find(k->name), k);
+        bool in_section = false;
+        for (size_t j = 0; qsv_spec_sections[j]; j++)
+            in_section |= qsv_spec_key_is_in(k, qsv_spec_sections[j]);
+        assert_int_equal(in_section, strchr(k->name, '.') != NULL);
+        if (!k->standard && !k->absent && !k->required)
+            assert_true(qsv_spec_key_is_in(k, "energy")); /* has defaults of its own */
+        assert_non_null(k->help);
+        assert_true(strlen(k->help) < 100 && !strchr(k->help, '|') && !strchr(k->help, '\n'));
+        assert_true(strlen(qsv_spec_key_allowed(k).text) < sizeof(struct qsv_spec_words) - 1);
+        assert_true(strlen(qsv_spec_key_default(k).text) > 0);
+    }
+    assert_null(qsv_spec_key_find("search"));
+    for (int g = QSV_BY_LAYER; g <= QSV_BY_STAGE; g++)
+        assert_non_null(strstr("layer block stage", qsv_granularity_name(g)));
+    assert_string_equal(qsv_granularity_name(QSV_BY_BLOCK), "block");
+}
+
+static void test_descriptions(void **state)
+{
+    (void)state;
+    struct qsv_strbuf b = {0};
+    qsv_spec_describe_keys(&b, QSV_KEYS_TEXT);
+    assert_non_null(strstr(b.text, "  search.candidates\n"
+                                   "      an integer from 1 to 1024 (settings); default: 4\n"
+                                   "      settings evaluated at once in steps 2 and 3\n"));
+    assert_non_null(strstr(b.text, "a number from 0 to 1000000 (pJ a byte); default: 162.5\n"));
+    assert_non_null(
+        strstr(b.text, "  calibration.images\n      a path; required in calibration\n"));
+    qsv_strbuf_fini(&b);
+
+    qsv_spec_describe_keys(&b, QSV_KEYS_ROFF);
+    assert_non_null(strstr(b.text, ".TP\n.B energy.sram_byte_pj\nreading a weight from on\\-chip "
+                                   "memory.\nIt is a number from 0 to 1000000 (pJ a byte); "
+                                   "default: 1.25.\n"));
+    for (char *line = b.text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (*line == '.' || *line == '\'')
+            assert_true(!strncmp(line, ".TP\n", 4) || !strncmp(line, ".B ", 3));
+    qsv_strbuf_fini(&b);
+}
+
+/* docs/spec.md holds the table as it is printed, between two comments. */
+static void test_documentation(void **state)
+{
+    (void)state;
+    static const char begins[] = "<!-- keys begin -->\n", ends[] = "<!-- keys end -->\n";
+    char *text;
+    size_t bytes;
+    struct qsv_strbuf table = {0};
+    read_whole("docs/spec.md", &text, &bytes);
+    char *begin = strstr(text, begins), *end = strstr(text, ends);
+    assert_non_null(begin);
+    assert_non_null(end);
+    *end = '\0';
+    qsv_spec_describe_keys(&table, QSV_KEYS_MARKDOWN);
+    if (strcmp(begin + strlen(begins), table.text))
+        fail_msg("the table of keys in docs/spec.md is out of date; it should be:\n%s", table.text);
+    qsv_strbuf_fini(&table);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unknown_keys),    cmocka_unit_test(test_missing_keys),
+        cmocka_unit_test(test_wrong_values),    cmocka_unit_test(test_wrong_numbers),
+        cmocka_unit_test(test_every_prefix),    cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_memory_runs_out), cmocka_unit_test(test_late_failures),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_cluster_yaml),    cmocka_unit_test(test_table),
+        cmocka_unit_test(test_descriptions),    cmocka_unit_test(test_documentation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

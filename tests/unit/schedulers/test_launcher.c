@@ -1,0 +1,89 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedulers/launcher.h"
+
+static void test_find(void **state)
+{
+    (void)state;
+    assert_null(qsv_launcher_find("Local"));
+    assert_null(qsv_launcher_find(""));
+    assert_string_equal(qsv_launcher_find("local")->name, "local");
+    for (size_t i = 0; qsv_launchers[i]; i++)
+        assert_ptr_equal(qsv_launcher_find(qsv_launchers[i]->name), qsv_launchers[i]);
+}
+
+/* Variables as launchers set them, and what they say. */
+static const struct row {
+    const char *names[5], *values[5];
+    struct qsv_rank_info info;
+} rows[] = {
+    {.info = {.launched = false}},
+    {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+     {"3", "8"},
+     {.launched = true, .rank = 3, .ranks = 8}},
+    /* srun --mpi=pmix */
+    {{"PMIX_RANK", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID"},
+     {"1", "1", "4", "77"},
+     {.launched = true, .rank = 1, .ranks = 4}},
+    /* srun with an MPI that this program does not speak: found by the number of ranks */
+    {{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
+     {"2", "4"},
+     {.launched = true, .rank = 2, .ranks = 4}},
+    /* MPICH's mpiexec */
+    {{"PMI_RANK", "PMI_SIZE"}, {"0", "2"}, {.launched = true, .rank = 0, .ranks = 2}},
+    /* A batch script, and a shell that srun started: nobody has launched ranks there. */
+    {{"SLURM_PROCID", "SLURM_JOB_ID", "SLURM_NTASKS"}, {"0", "77", "4"}, {.launched = false}},
+    {{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"}, {"0", "1"}, {.launched = false}},
+    /* Not from a launcher, but whatever. */
+    {{"OMPI_COMM_WORLD_RANK"}, {""}, {.launched = false}},
+    {{"OMPI_COMM_WORLD_RANK"}, {"4x"}, {.launched = false}},
+    {{"OMPI_COMM_WORLD_RANK"}, {"4294967296"}, {.launched = false}},
+};
+
+static void test_rank_info(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t k = 0; rows[i].names[k]; k++)
+            setenv(rows[i].names[k], rows[i].values[k], 1);
+        struct qsv_rank_info info = qsv_rank_info_read();
+        assert_int_equal(info.launched, rows[i].info.launched);
+        assert_int_equal(info.rank, rows[i].info.rank);
+        assert_int_equal(info.ranks, rows[i].info.ranks);
+        for (size_t k = 0; rows[i].names[k]; k++)
+            unsetenv(rows[i].names[k]);
+    }
+}
+
+/* A socket that is long gone must not be waited for, nor change anything. */
+static void test_take_output_of_nobody(void **state)
+{
+    (void)state;
+    setenv("QSV_OUTPUT", "no such socket", 1);
+    setenv("OMPI_COMM_WORLD_RANK", "0", 1);
+    qsv_launcher_take_output();
+    assert_non_null(getenv("QSV_OUTPUT"));
+    unsetenv("OMPI_COMM_WORLD_RANK");
+    unsetenv("QSV_OUTPUT");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_rank_info),
+        cmocka_unit_test(test_take_output_of_nobody),
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t k = 0; rows[i].names[k]; k++)
+            unsetenv(rows[i].names[k]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
