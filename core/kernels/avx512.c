@@ -1,10 +1,14 @@
-/* AVX-512 (F, BW, VL, DQ, VBMI, VPOPCNTDQ); compiled with its own flags, run only where the CPU has them.
+/* AVX-512 (F, BW, VL, DQ, VBMI, VPOPCNTDQ); compiled with its own flags, run only where the CPU has
+ * them.
  *
- * Integer weights on spikes go by subset sums: six spikes of a position are a number from 0 to 63, which looks up the sum of the weights that
- * fired in a table of 64 bytes, 64 positions an instruction (vpermb): 384 multiply-accumulates whatever the firing rate.
- * - Table entries are made unsigned by adding the magnitude of the group's negative weights, taken off once at the end.
- * - Bytes are added up as long as no sum can pass 255 (a property of the weights, found when the tables are built), then widened: the
- *   16-bit sums `full` hold even + 256 x odd positions, `high` the odd ones. They are emptied into 32 bits before they can pass 65535.
+ * Integer weights on spikes go by subset sums: six spikes of a position are a number from 0 to 63,
+ * which looks up the sum of the weights that fired in a table of 64 bytes, 64 positions an
+ * instruction (vpermb): 384 multiply-accumulates whatever the firing rate.
+ * - Table entries are made unsigned by adding the magnitude of the group's negative weights, taken
+ * off once at the end.
+ * - Bytes are added up as long as no sum can pass 255 (a property of the weights, found when the
+ * tables are built), then widened: the 16-bit sums `full` hold even + 256 x odd positions, `high`
+ * the odd ones. They are emptied into 32 bits before they can pass 65535.
  * - int8 takes two tables, one a nibble: code = 16 x high + low.
  */
 #if defined(__x86_64__)
@@ -18,14 +22,15 @@ enum { INDEX_BITS = 6, VECTORS = QSV_TILE / QSV_WORD };
 
 typedef __m512i V;
 
-static void make_index(uint8_t *index, size_t index_stride, const uint64_t *spikes, uint32_t channels,
-                       uint32_t positions)
+static void make_index(uint8_t *index, size_t index_stride, const uint64_t *spikes,
+                       uint32_t channels, uint32_t positions)
 {
     const size_t words = positions / QSV_WORD;
     for (uint32_t g = 0; g * INDEX_BITS < channels; g++) {
         uint8_t *out = index + g * index_stride;
         const uint64_t *in = spikes + (size_t)g * INDEX_BITS * words;
-        const uint32_t n = channels - g * INDEX_BITS < INDEX_BITS ? channels - g * INDEX_BITS : INDEX_BITS;
+        const uint32_t n =
+            channels - g * INDEX_BITS < INDEX_BITS ? channels - g * INDEX_BITS : INDEX_BITS;
         for (size_t w = 0; w < words; w++) {
             V x = _mm512_setzero_si512();
             for (uint32_t b = 0; b < n; b++)
@@ -43,7 +48,8 @@ static size_t groups_bytes(uint32_t taps, uint32_t groups)
     return (size_t)taps * groups * QSV_OUTPUTS * 64 * 2; /* two nibbles */
 }
 
-/* Tables of four outputs, what to do behind each group, 32-bit sums of a tile, two nibbles' worth. */
+/* Tables of four outputs, what to do behind each group, 32-bit sums of a tile, two nibbles' worth.
+ */
 static size_t table_bytes(uint32_t taps, uint32_t groups)
 {
     const size_t sums = 2 * QSV_OUTPUTS * QSV_TILE * sizeof(int32_t);
@@ -52,7 +58,7 @@ static size_t table_bytes(uint32_t taps, uint32_t groups)
 
 struct tables { /* of four outputs and one nibble */
     uint8_t (*entry)[QSV_OUTPUTS][64];
-    uint8_t *then; /* [taps x groups] */
+    uint8_t *then;             /* [taps x groups] */
     int32_t base[QSV_OUTPUTS]; /* what the sums are too large by */
 };
 
@@ -61,10 +67,12 @@ static int part_of(int code, int nibble)
     return nibble < 0 ? code : nibble ? code >> 4 : code & 15;
 }
 
-static void build_entry(uint8_t entry[64], const int8_t *codes, int nibble, int *negative, int *span)
+static void build_entry(uint8_t entry[64], const int8_t *codes, int nibble, int *negative,
+                        int *span)
 {
-    static const uint64_t fires[INDEX_BITS] = {0xAAAAAAAAAAAAAAAAu, 0xCCCCCCCCCCCCCCCCu, 0xF0F0F0F0F0F0F0F0u,
-                                               0xFF00FF00FF00FF00u, 0xFFFF0000FFFF0000u, 0xFFFFFFFF00000000u};
+    static const uint64_t fires[INDEX_BITS] = {0xAAAAAAAAAAAAAAAAu, 0xCCCCCCCCCCCCCCCCu,
+                                               0xF0F0F0F0F0F0F0F0u, 0xFF00FF00FF00FF00u,
+                                               0xFFFF0000FFFF0000u, 0xFFFFFFFF00000000u};
     *negative = *span = 0;
     for (int b = 0; b < INDEX_BITS; b++) {
         const int code = part_of(codes[b], nibble);
@@ -107,7 +115,8 @@ static void build_tables(struct tables *t, const struct qsv_code_conv *c, uint32
 static inline void empty_sums(int32_t *sums, V full, V high)
 {
     const V even = _mm512_sub_epi16(full, _mm512_slli_epi16(high, 8));
-    const V low_half = _mm512_unpacklo_epi16(even, high), high_half = _mm512_unpackhi_epi16(even, high);
+    const V low_half = _mm512_unpacklo_epi16(even, high),
+            high_half = _mm512_unpackhi_epi16(even, high);
     /* lane L of low_half holds positions 16 L to 16 L + 7, of high_half 16 L + 8 to 16 L + 15 */
     __m128i part[8] = {
         _mm512_extracti32x4_epi32(low_half, 0), _mm512_extracti32x4_epi32(high_half, 0),
@@ -117,13 +126,14 @@ static inline void empty_sums(int32_t *sums, V full, V high)
     };
     for (int i = 0; i < 8; i++) {
         __m256i *at = (__m256i *)(void *)(sums + 8 * i);
-        _mm256_store_si256(at, _mm256_add_epi32(_mm256_load_si256(at), _mm256_cvtepu16_epi32(part[i])));
+        _mm256_store_si256(at,
+                           _mm256_add_epi32(_mm256_load_si256(at), _mm256_cvtepu16_epi32(part[i])));
     }
 }
 
 /* Sums of one tile of 128 positions into sums [4][128]. */
-static void sum_tile(int32_t *sums, const struct qsv_code_conv *c, const struct tables *tables, uint32_t step,
-                     uint32_t word)
+static void sum_tile(int32_t *sums, const struct qsv_code_conv *c, const struct tables *tables,
+                     uint32_t step, uint32_t word)
 {
     const size_t at = (size_t)step * c->block + (size_t)word * QSV_WORD;
     const bool both = (word + 1) * QSV_WORD < c->block;
@@ -189,9 +199,11 @@ static void store_tile(const struct qsv_code_conv *c, uint32_t o4, size_t at, ui
         for (uint32_t p = 0; p < positions; p += 16) {
             V sum = _mm512_load_si512(low + o * QSV_TILE + p);
             if (high)
-                sum = _mm512_add_epi32(sum, _mm512_slli_epi32(_mm512_load_si512(high + o * QSV_TILE + p), 4));
+                sum = _mm512_add_epi32(
+                    sum, _mm512_slli_epi32(_mm512_load_si512(high + o * QSV_TILE + p), 4));
             sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(base[o]));
-            _mm512_storeu_ps(out + p, affine(_mm512_cvtepi32_ps(sum), c->multiplier, c->shift, o4 + o));
+            _mm512_storeu_ps(out + p,
+                             affine(_mm512_cvtepi32_ps(sum), c->multiplier, c->shift, o4 + o));
         }
     }
 }
@@ -240,8 +252,8 @@ static const uint16_t *places_of(uint32_t index)
     return places[index];
 }
 
-static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *index, size_t index_stride,
-                        uint32_t groups, uint32_t positions)
+static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *index,
+                        size_t index_stride, uint32_t groups, uint32_t positions)
 {
     const uint16_t *places = places_of(0);
     uint32_t n = 0;
@@ -249,8 +261,9 @@ static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *
         const uint8_t *at = index + p;
         first_event[p] = n;
         for (uint32_t g = 0; g < groups; g++, at += index_stride) {
-            const __m128i channel = _mm_add_epi16(_mm_loadu_si128((const __m128i *)(const void *)(places + 8 * *at)),
-                                                  _mm_set1_epi16((short)(g * INDEX_BITS)));
+            const __m128i channel =
+                _mm_add_epi16(_mm_loadu_si128((const __m128i *)(const void *)(places + 8 * *at)),
+                              _mm_set1_epi16((short)(g * INDEX_BITS)));
             _mm_storeu_si128((__m128i *)(void *)(events + n), channel);
             n += (uint32_t)_mm_popcnt_u32(*at);
         }
@@ -268,18 +281,20 @@ static inline void inside(uint32_t at, uint32_t step, uint32_t pad, uint32_t ker
 }
 
 /* The weight rows of one output position, in ascending k; returns how many. */
-static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t *first_event, uint32_t oy,
-                                   uint32_t ox)
+static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t *first_event,
+                                   uint32_t oy, uint32_t ox)
 {
     uint32_t n = 0, y0, y1, x0, x1;
     inside(oy, c->step, c->pad, c->kernel, c->h, &y0, &y1);
     inside(ox, c->step, c->pad, c->kernel, c->w, &x0, &x1);
     for (uint32_t ky = y0; ky < y1; ky++) {
-        const uint32_t *first = first_event + (size_t)(oy * c->step + ky - c->pad) * c->w + ox * c->step - c->pad;
+        const uint32_t *first =
+            first_event + (size_t)(oy * c->step + ky - c->pad) * c->w + ox * c->step - c->pad;
         for (uint32_t kx = x0; kx < x1; kx++) {
             const V base = _mm512_set1_epi32((int)((ky * c->kernel + kx) * c->in_ch));
             for (uint32_t e = first[kx]; e < first[kx + 1]; e += 16) {
-                const V row = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(c->events + e)));
+                const V row = _mm512_cvtepu16_epi32(
+                    _mm256_loadu_si256((const __m256i *)(const void *)(c->events + e)));
                 _mm512_storeu_si512(c->list + n + (e - first[kx]), _mm512_add_epi32(row, base));
             }
             n += first[kx + 1] - first[kx];
@@ -324,10 +339,14 @@ static inline void transpose16(__m512 r[16])
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
-        r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
-        r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
-        r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+        r[i] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 1] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 2] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+        r[i + 3] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -435,12 +454,21 @@ static void depthwise(const struct qsv_depthwise *d)
                 const __m512 w = _mm512_set1_ps(d->weight[t]);
 #pragma GCC unroll 4
                 for (int j = 0; j < 4; j++)
-                    s[j] = _mm512_fmadd_ps(w, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16 * j), x + 16 * j),
-                                           s[j]);
+                    s[j] = _mm512_fmadd_ps(
+                        w, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16 * j), x + 16 * j), s[j]);
             }
             for (int j = 0; j < 4; j++)
-                _mm512_storeu_ps(d->out + at + 16 * j, _mm512_add_ps(_mm512_mul_ps(s[j], multiplier), shift));
+                _mm512_storeu_ps(d->out + at + 16 * j,
+                                 _mm512_add_ps(_mm512_mul_ps(s[j], multiplier), shift));
         }
+}
+
+static void expand(float *out, const uint64_t *spikes, size_t words)
+{
+    for (size_t w = 0; w < words; w++, out += QSV_WORD)
+        for (int j = 0; j < 4; j++)
+            _mm512_storeu_ps(out + 16 * j, _mm512_maskz_mov_ps((__mmask16)(spikes[w] >> 16 * j),
+                                                               _mm512_set1_ps(1)));
 }
 
 /* round(256 x clip(h)), ties to even */
@@ -483,8 +511,8 @@ static uint64_t lif(const struct qsv_lif_channel *f)
                 v[j] = _mm512_maskz_mov_ps((__mmask16)~fire, h);
                 spikes |= (uint64_t)fire << 16 * j;
                 if (f->potential)
-                    potential = _mm512_mask_add_epi32(potential, (__mmask16)(valid >> 16 * j), potential,
-                                                      fixed_point(h));
+                    potential = _mm512_mask_add_epi32(potential, (__mmask16)(valid >> 16 * j),
+                                                      potential, fixed_point(h));
             }
             f->spikes[t * words + word] = spikes & valid;
             fired += (uint64_t)_mm_popcnt_u64(spikes & valid);
@@ -521,9 +549,11 @@ static uint64_t attend(const struct qsv_attend *a)
             V sum = _mm512_setzero_si512();
             for (uint32_t i = 0; i < a->channels; i++) {
                 const __mmask16 q = (__mmask16)(a->q[(size_t)i * a->words + p / 64] >> p % 64);
-                sum = _mm512_mask_add_epi32(sum, q, sum, _mm512_set1_epi32(a->counts[i * width + j]));
+                sum =
+                    _mm512_mask_add_epi32(sum, q, sum, _mm512_set1_epi32(a->counts[i * width + j]));
             }
-            _mm512_storeu_ps(a->out + j * a->out_stride + p, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale));
+            _mm512_storeu_ps(a->out + j * a->out_stride + p,
+                             _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale));
         }
     for (size_t i = 0; i < (size_t)a->channels * a->words; i++)
         n += (uint64_t)_mm_popcnt_u64(a->q[i]) * a->channels;
@@ -552,6 +582,6 @@ static uint64_t weigh(const uint64_t *spikes, uint32_t steps, uint32_t words, co
 
 const struct qsv_kernels qsv_kernels_avx512 = {
     "avx512", INDEX_BITS, make_index, table_bytes, code_conv, list_events, row_conv,
-    dense,    depthwise,  lif,        attend,      add,       weigh,
+    dense,    depthwise,  expand,     lif,         attend,    add,         weigh,
 };
 #endif
