@@ -50,6 +50,7 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     const size_t k = (size_t)taps_of(l) * l->in_ch, groups = groups_of(l, kernels);
     if (l->groups > 1) {
         raise_to(&need->patches, in.n);
+        raise_to(&need->index, in.n);
         return;
     }
     if (!l->spike_input) {
@@ -140,6 +141,28 @@ static void row_conv(const struct conv *v)
                              groups_of(l, kernels), v->in.images * v->in.h * v->in.w);
         call.out = v->y + (size_t)t * v->out.block;
         kernels->row_conv(&call);
+    }
+}
+
+static void code_depthwise(const struct conv *v)
+{
+    const uint64_t *spikes = v->x;
+    for (uint32_t ch = 0; ch < v->layer->out_ch; ch++) {
+        const struct qsv_code_depthwise call = {
+            .spikes = spikes + ch * (v->in.n / QSV_WORD),
+            .codes = v->weights->codes + (size_t)ch * taps_of(v->layer),
+            .taps = v->geometry->taps,
+            .kernel = v->layer->kernel,
+            .pad = v->layer->pad,
+            .code_max = v->weights->code_max,
+            .steps = v->out.steps,
+            .block = v->out.block,
+            .multiplier = v->post->multiplier ? v->post->multiplier[ch] : 1,
+            .shift = v->post->shift ? v->post->shift[ch] : 0,
+            .out = v->y + ch * v->y_stride,
+            .index = v->c->scratch.index,
+        };
+        v->c->kernels->code_depthwise(&call);
     }
 }
 
@@ -258,7 +281,9 @@ uint64_t qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s
         .x_stride = qsv_value_stride(in, c->n),
         .y_stride = qsv_value_stride(out, c->n),
     };
-    if (v.layer->groups > 1)
+    if (v.layer->groups > 1 && w->codes)
+        code_depthwise(&v);
+    else if (v.layer->groups > 1)
         depthwise(&v);
     else if (!in->spikes)
         dense(&v);

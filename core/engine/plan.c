@@ -80,7 +80,7 @@ static bool lives_overlap(const struct qsv_value *a, const struct qsv_value *b)
 /* First fit: the lowest offset where no value that lives at the same time lies. */
 static size_t find_place(const struct qsv_plan *p, uint32_t value, size_t bytes, uint32_t batch)
 {
-    size_t at = 0;
+    size_t at = QSV_ALIGN; /* kernels may read a word before the first value */
     for (bool moved = true; moved;) {
         moved = false;
         for (uint32_t i = 0; i < value; i++) {

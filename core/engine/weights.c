@@ -59,8 +59,10 @@ enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *
                                  struct qsv_error *err)
 {
     const size_t k = (size_t)layer->kernel * layer->kernel;
-    const bool codes = entry->codes && layer->spike_input && layer->groups == 1;
-    const uint32_t in = codes ? round_up(layer->in_ch, index_bits) : layer->in_ch;
+    const bool codes = entry->codes && layer->spike_input &&
+                       (layer->groups == 1 || layer->kernel <= QSV_MAX_WINDOW);
+    const uint32_t in =
+        codes && layer->groups == 1 ? round_up(layer->in_ch, index_bits) : layer->in_ch;
     size_t cells;
     *w = (struct qsv_weights){0};
     w->width = round_up(layer->out_ch, ROW_LANES);

@@ -10,7 +10,7 @@
 
 struct qsv_weights {
     /* One of the two. Which layout, core/kernels/kernels.h says: */
-    int8_t *codes; /* integer weights on spikes, not depthwise: qsv_code_conv's */
+    int8_t *codes; /* integer weights on spikes: qsv_code_conv's, depthwise [channel][taps] */
     float *values; /* f32 and f16 on spikes: qsv_row_conv's rows; on real inputs, values or codes as
                       floats: qsv_dense's; depthwise: [channel][taps] */
     uint32_t width; /* of rows */

@@ -10,6 +10,7 @@
  * tables are built), then widened: the 16-bit sums `full` hold even + 256 x odd positions, `high`
  * the odd ones. They are emptied into 32 bits before they can pass 65535.
  * - int8 takes two tables, one a nibble: code = 16 x high + low.
+ * Depthwise layers look up the spikes of a kernel's row, up to seven, in tables of 128 bytes.
  */
 #if defined(__x86_64__)
 #include "core/kernels/kernels.h"
@@ -463,6 +464,121 @@ static void depthwise(const struct qsv_depthwise *d)
         }
 }
 
+/* Index bytes of the windows of `kernel` spikes of a row around each position; what lies outside
+ * the row is silent. */
+static void index_windows(const struct qsv_code_depthwise *d)
+{
+    const size_t words = d->block / QSV_WORD;
+    const uint64_t *column =
+        d->taps.mask + (size_t)d->pad * d->kernel * words; /* of the middle row */
+    for (uint32_t step = 0; step < d->steps; step++)
+        for (size_t w = 0; w < words; w++) {
+            const uint64_t *at = d->spikes + step * words + w;
+            V x = _mm512_setzero_si512();
+            for (uint32_t k = 0; k < d->kernel; k++) {
+                const int shift = (int)k - (int)d->pad;
+                uint64_t bits = at[0];
+                if (shift > 0)
+                    bits = at[0] >> shift | at[1] << (64 - shift);
+                else if (shift < 0)
+                    bits = at[0] << -shift | at[-1] >> (64 + shift);
+                x = _mm512_mask_add_epi8(x, bits & column[k * words + w], x,
+                                         _mm512_set1_epi8((char)(1 << k)));
+            }
+            _mm512_storeu_si512(d->index + (step * words + w) * QSV_WORD, x);
+        }
+}
+
+struct windows { /* of one channel and one nibble */
+    uint8_t entry[QSV_MAX_WINDOW][128] __attribute__((aligned(64)));
+    bool widen[QSV_MAX_WINDOW]; /* behind the row */
+    int base;
+};
+
+static void build_windows(struct windows *t, const struct qsv_code_depthwise *d, int nibble)
+{
+    int bytes = 0;
+    t->base = 0;
+    for (uint32_t y = 0; y < d->kernel; y++) {
+        const int8_t *codes = d->codes + y * d->kernel;
+        int negative = 0, span = 0;
+        for (uint32_t k = 0; k < d->kernel; k++) {
+            const int code = part_of(codes[k], nibble);
+            negative += code < 0 ? -code : 0;
+            span += abs(code);
+        }
+        for (uint32_t i = 0; i < 128; i++) {
+            int sum = negative;
+            for (uint32_t k = 0; k < d->kernel; k++)
+                sum += i >> k & 1 ? part_of(codes[k], nibble) : 0;
+            t->entry[y][i] = (uint8_t)sum;
+        }
+        t->base += negative;
+        if (y && bytes + span > 255) {
+            t->widen[y - 1] = true;
+            bytes = 0;
+        }
+        bytes += span;
+        t->widen[y] = false;
+    }
+    t->widen[d->kernel - 1] = true;
+}
+
+/* 16-bit sums of 64 positions: full = even + 256 x odd, high = odd. */
+static inline void sum_windows(V *full, V *high, const struct qsv_code_depthwise *d,
+                               const struct windows *t, size_t at, size_t word)
+{
+    const size_t words = d->block / QSV_WORD;
+    V byte = _mm512_setzero_si512();
+    *full = *high = byte;
+    for (uint32_t y = 0; y < d->kernel; y++) {
+        const size_t tap = (size_t)y * d->kernel +
+                           d->pad; /* the row's middle column is inside wherever the row is */
+        const V x = _mm512_maskz_loadu_epi8(d->taps.mask[tap * words + word],
+                                            d->index + at + d->taps.offset[tap]);
+        byte = _mm512_add_epi8(byte, _mm512_permutex2var_epi8(_mm512_load_si512(t->entry[y]), x,
+                                                              _mm512_load_si512(t->entry[y] + 64)));
+        if (!t->widen[y])
+            continue;
+        *full = _mm512_add_epi16(*full, byte);
+        *high = _mm512_add_epi16(*high, _mm512_srli_epi16(byte, 8));
+        byte = _mm512_setzero_si512();
+    }
+}
+
+static void code_depthwise(const struct qsv_code_depthwise *d)
+{
+    const bool nibbles = d->code_max > 32; /* seven times 32 still fits a byte */
+    const __m512 multiplier = _mm512_set1_ps(d->multiplier), shift = _mm512_set1_ps(d->shift);
+    struct windows low, upper;
+    int32_t sums[2][QSV_WORD] __attribute__((aligned(64)));
+    index_windows(d);
+    build_windows(&low, d, nibbles ? 0 : -1);
+    if (nibbles)
+        build_windows(&upper, d, 1);
+    const V base = _mm512_set1_epi32(low.base + (nibbles ? 16 * upper.base : 0));
+    for (uint32_t step = 0; step < d->steps; step++)
+        for (size_t word = 0; word < d->block / QSV_WORD; word++) {
+            const size_t at = (size_t)step * d->block + word * QSV_WORD;
+            V full, high;
+            memset(sums, 0, sizeof sums);
+            sum_windows(&full, &high, d, &low, at, word);
+            empty_sums(sums[0], full, high);
+            if (nibbles) {
+                sum_windows(&full, &high, d, &upper, at, word);
+                empty_sums(sums[1], full, high);
+            }
+            for (int j = 0; j < 4; j++) {
+                const V sum =
+                    _mm512_add_epi32(_mm512_load_si512(sums[0] + 16 * j),
+                                     _mm512_slli_epi32(_mm512_load_si512(sums[1] + 16 * j), 4));
+                const __m512 v = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, base));
+                _mm512_storeu_ps(d->out + at + 16 * j,
+                                 _mm512_add_ps(_mm512_mul_ps(v, multiplier), shift));
+            }
+        }
+}
+
 static void expand(float *out, const uint64_t *spikes, size_t words)
 {
     for (size_t w = 0; w < words; w++, out += QSV_WORD)
@@ -581,7 +697,7 @@ static uint64_t weigh(const uint64_t *spikes, uint32_t steps, uint32_t words, co
 }
 
 const struct qsv_kernels qsv_kernels_avx512 = {
-    "avx512", INDEX_BITS, make_index, table_bytes, code_conv, list_events, row_conv,
-    dense,    depthwise,  expand,     lif,         attend,    add,         weigh,
+    "avx512",  INDEX_BITS,     make_index, table_bytes, code_conv, list_events, row_conv, dense,
+    depthwise, code_depthwise, expand,     lif,         attend,    add,         weigh,
 };
 #endif

@@ -15,9 +15,10 @@
 #include <stdint.h>
 
 enum {
-    QSV_WORD = 64,  /* positions a word of spikes, and what blocks are padded to */
-    QSV_TILE = 128, /* positions a kernel takes at once */
-    QSV_OUTPUTS = 4 /* output channels are padded to this, weights with zeros */
+    QSV_WORD = 64,      /* positions a word of spikes, and what blocks are padded to */
+    QSV_TILE = 128,     /* positions a kernel takes at once */
+    QSV_MAX_WINDOW = 7, /* spikes of a row that are looked up at once */
+    QSV_OUTPUTS = 4     /* output channels are padded to this, weights with zeros */
 };
 
 /* How the taps of a kernel read a block: output position p reads input position p + offset[tap],
@@ -86,6 +87,20 @@ struct qsv_depthwise {
     float *out; /* [steps x block] */
 };
 
+/* One channel of a depthwise convolution of spikes by integer codes; kernel at most QSV_MAX_WINDOW.
+ */
+struct qsv_code_depthwise {
+    const uint64_t *spikes; /* [steps][block / 64], one word readable before and behind */
+    const int8_t *codes;    /* [kernel x kernel] */
+    struct qsv_taps taps;
+    uint32_t kernel, pad;
+    int code_max;
+    uint32_t steps, block;
+    float multiplier, shift;
+    float *out;     /* [steps x block] */
+    uint8_t *index; /* working memory: [steps x block] */
+};
+
 /* One channel of neurons. */
 struct qsv_lif_channel {
     const float *x;   /* [x_steps][block] */
@@ -126,6 +141,7 @@ struct qsv_kernels {
     void (*row_conv)(const struct qsv_row_conv *c);
     void (*dense)(const struct qsv_dense *d);
     void (*depthwise)(const struct qsv_depthwise *d);
+    void (*code_depthwise)(const struct qsv_code_depthwise *d);
     /* Spikes as 0.0 and 1.0. */
     void (*expand)(float *out, const uint64_t *spikes, size_t words);
     /* For each time step: h = v + (x - v) x decay; spike where h >= v_th; v = 0 where it fired,
