@@ -96,7 +96,7 @@ static enum qsv_status note_round(struct qsv_qsvit *q, const struct round *r)
         figures.failed
             ? qsv_fail_memory(q->search.err, "a note")
             : qsv_search_note(&q->search, "guided", best->metrics.trial_id, decision,
-                              "round %" PRIu32 ": %zu settings measured, %zu meet the constraint; "
+                              "round %" PRIu32 ": %zu measured, %zu of them meet the constraint; "
                               "%s: %s",
                               r->number, q->decided.n - r->first, n_met,
                               q->best == r->from ? "none is better than before" : best->what,

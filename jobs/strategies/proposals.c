@@ -70,7 +70,7 @@ static enum qsv_status add(struct proposals *p)
         raised += bytes[p->formats[g]] > bytes[from[g]];
         lowered += bytes[p->formats[g]] < bytes[from[g]];
     }
-    snprintf(what, sizeof what, "%u groups lowered, %u raised", lowered, raised);
+    snprintf(what, sizeof what, "groups lowered: %u, raised: %u", lowered, raised);
     return qsv_pool_add(p->pool, &p->q->search, p->formats, origin(p)->metrics.trial_id, what,
                         NULL);
 }

@@ -10,7 +10,7 @@
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-enum { REPAIRS = 4, BETWEEN = 3, MAX_ROUNDS = 8 };         /* settings at once, rounds */
+enum { REPAIRS = 3, BETWEEN = 2, MAX_ROUNDS = 8 };         /* settings at once, rounds */
 static const double FIRST_REACH = 1.6, REACH_GROWTH = 2.5; /* times what seems needed */
 
 static uint32_t at_once(const struct qsv_qsvit *q, uint32_t most)
@@ -34,7 +34,7 @@ static enum qsv_status note_judged(struct qsv_qsvit *q, size_t first, size_t bes
             ? qsv_fail_memory(q->search.err, "a note")
             : qsv_search_note(&q->search, "select", e->metrics.trial_id,
                               holds(q, best) ? "hold" : "fail",
-                              "%zu settings measured on all %" PRIu64 " judging images, best (%s): "
+                              "%zu measured on all %" PRIu64 " judging images; best (%s): "
                               "%s",
                               q->judged.n - first, e->metrics.n_images, e->what, figures.text);
     qsv_strbuf_fini(&figures);
@@ -86,7 +86,7 @@ static enum qsv_status repair(struct qsv_qsvit *q, size_t *best)
     return status ? status : judge(q, best);
 }
 
-/* The entry that fails with the fewest bytes above ... the nearest dearer-than-failing pair. */
+/* The largest setting that is smaller than the best one: had it held, it would be the best. */
 static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
 {
     size_t found = 0;
