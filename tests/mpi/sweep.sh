@@ -38,8 +38,8 @@ family() { # pid
 
 # Until none of these processes is left; those of a launcher that was killed end by themselves.
 wait_gone() { # pid...
-    local i pid
-    for i in $(seq 200); do
+    local pid
+    for _ in $(seq 200); do
         for pid in "$@"; do
             if kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; then
                 sleep 0.1

@@ -1,5 +1,5 @@
-/* The MPI transport between real ranks: transport RANKS starts itself under mpirun. Every rank sends
- * every other numbered messages of many sizes and expects them whole and in order; then all wait,
+/* The MPI transport between real ranks: transport RANKS starts itself under mpirun. Every rank
+ * sends every other messages of many sizes and expects them whole and in order; then all wait,
  * which must not cost a core. Prints TAP on rank 0.
  */
 #include <stdio.h>
