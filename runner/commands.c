@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "jobs/nearest.h"
@@ -145,7 +146,8 @@ int qsv_commands_main(int argc, char **argv, FILE *out)
     if ((fflush(out) || ferror(out)) && !st)
         st = qsv_fail(&err, QSV_EIO, "standard output: cannot write: %s",
                       errno ? strerror(errno) : "an earlier write failed");
+    /* On a terminal a progress line may stand there still. */
     if (st && *err.text)
-        fprintf(stderr, "qsvit: %s\n", err.text);
+        fprintf(stderr, "%sqsvit: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", err.text);
     return qsv_status_exit(st);
 }
