@@ -105,7 +105,8 @@ static enum qsv_status list_trials(struct qsv_strbuf *out, const struct qsv_read
     return st;
 }
 
-static void describe_set(struct qsv_strbuf *out, const char *what, const struct qsv_figures *f)
+static void describe_set(struct qsv_strbuf *out, const char *what, const struct qsv_figures *f,
+                         uint64_t all)
 {
     double low, high;
     const struct qsv_metrics *m = &f->metrics;
@@ -113,15 +114,16 @@ static void describe_set(struct qsv_strbuf *out, const char *what, const struct 
         return;
     qsv_metrics_drop_interval(m, &low, &high);
     qsv_strbuf_printf(out,
-                      "on %" PRIu64 " %s images%s: top-1 %.2f %%, drop %.2f points (95 %%: %.2f to "
-                      "%.2f)\n",
-                      m->n_images, what, f->all_images ? "" : " of more", qsv_metrics_top1(m),
-                      qsv_metrics_top1_drop(m), low, high);
+                      "on %" PRIu64 " of %" PRIu64 " %s images: top-1 %.2f %%, drop %.2f points "
+                      "(95 %%: %.2f to %.2f)\n",
+                      m->n_images, all, what, qsv_metrics_top1(m), qsv_metrics_top1_drop(m), low,
+                      high);
 }
 
 static enum qsv_status print_setting(struct qsv_strbuf *out, const struct qsv_reader *r,
                                      const char *key, struct qsv_error *err)
 {
+    const struct qsv_partition *partition = &qsv_reader_ledger(r)->partition;
     const struct qsv_reader_trial *t;
     struct qsv_strbuf comment = {0};
     enum qsv_status st = qsv_reader_find(r, key, &t, err);
@@ -133,8 +135,8 @@ static enum qsv_status print_setting(struct qsv_strbuf *out, const struct qsv_re
                       " of the model (%.1f %% saved)\n",
                       t->bytes.avg_bits, t->bytes.weights_bytes, t->weights_saved,
                       t->bytes.model_bytes, t->model_saved);
-    describe_set(&comment, "judging", &t->figures[QSV_JUDGE]);
-    describe_set(&comment, "deciding", &t->figures[QSV_DECIDE]);
+    describe_set(&comment, "judging", &t->figures[QSV_JUDGE], partition->n_judge);
+    describe_set(&comment, "deciding", &t->figures[QSV_DECIDE], partition->n_decide);
     if (comment.len)
         comment.text[comment.len - 1] = '\0';
     if (comment.failed)
