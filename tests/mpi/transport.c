@@ -1,11 +1,6 @@
 /* The MPI transport between real ranks: transport RANKS starts itself under mpirun. Every rank
-<<<<<<< HEAD
- * sends every other numbered messages of many sizes and expects them whole and in order; then all
- * wait, which must not cost a core. Prints TAP on rank 0.
-=======
  * sends every other messages of many sizes and expects them whole and in order; then all wait,
  * which must not cost a core. Prints TAP on rank 0.
->>>>>>> h-runner
  */
 #include <stdio.h>
 #include <stdlib.h>
