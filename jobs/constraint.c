@@ -14,36 +14,31 @@ bool qsv_constraint_bounds_energy(const struct qsv_spec *spec)
 }
 
 /* A NaN is no answer, so it meets nothing. */
-static double excess(double value, double limit, double unit)
+static double excess(double value, double limit)
 {
     if (value <= limit)
         return 0;
-    return isnan(value) ? INFINITY : (value - limit) / unit;
+    return isnan(value) ? INFINITY : value - limit;
 }
 
 static double drop_excess(const struct qsv_spec *spec, const struct qsv_metrics *m)
 {
-    double limit = spec->constraint.max_top1_drop;
     if (!qsv_constraint_bounds_drop(spec))
         return 0;
-    return excess(qsv_metrics_top1_drop(m), limit, fmax(limit, 1));
+    return excess(qsv_metrics_top1_drop(m), spec->constraint.max_top1_drop);
 }
 
+/* Of bytes and energy: as shares of their limits. */
 static double bytes_excess(const struct qsv_spec *spec, const struct qsv_metrics *m)
 {
     double limit = (double)spec->constraint.max_bytes;
-    return limit > 0 ? excess((double)m->bytes.model_bytes, limit, limit) : 0;
+    return limit > 0 ? excess((double)m->bytes.model_bytes / limit, 1) : 0;
 }
 
 static double energy_excess(const struct qsv_spec *spec, const struct qsv_metrics *m)
 {
     double limit = spec->constraint.max_energy_pj;
-    return qsv_constraint_bounds_energy(spec) ? excess(m->energy.total_pj, limit, limit) : 0;
-}
-
-double qsv_constraint_violation(const struct qsv_spec *spec, const struct qsv_metrics *m)
-{
-    return fmax(drop_excess(spec, m), fmax(bytes_excess(spec, m), energy_excess(spec, m)));
+    return qsv_constraint_bounds_energy(spec) ? excess(m->energy.total_pj / limit, 1) : 0;
 }
 
 bool qsv_constraint_drop_met(const struct qsv_spec *spec, const struct qsv_metrics *m)
@@ -61,22 +56,52 @@ bool qsv_constraint_energy_met(const struct qsv_spec *spec, const struct qsv_met
     return energy_excess(spec, m) == 0;
 }
 
-static int by_value(double a, double b)
+double qsv_constraint_violation(const struct qsv_spec *spec, const struct qsv_metrics *m)
 {
-    return (a > b) - (a < b);
+    double drop = drop_excess(spec, m);
+    if (drop > 0)
+        drop /= fmax(spec->constraint.max_top1_drop, 1);
+    return fmax(drop, fmax(bytes_excess(spec, m), energy_excess(spec, m)));
+}
+
+bool qsv_constraint_met(const struct qsv_spec *spec, const struct qsv_metrics *m)
+{
+    return qsv_constraint_violation(spec, m) == 0;
+}
+
+bool qsv_constraint_holds(const struct qsv_spec *spec, const struct qsv_metrics *m)
+{
+    return qsv_constraint_drop_met(spec, m) && qsv_constraint_energy_met(spec, m) &&
+           (qsv_constraint_bounds_drop(spec) || qsv_constraint_bytes_met(spec, m));
+}
+
+/* What settings are compared by, the first that differs decides. */
+static void criteria(const struct qsv_spec *spec, const struct qsv_metrics *m, double out[4])
+{
+    double bytes = (double)m->bytes.model_bytes, kl = qsv_metrics_kl(m);
+    if (qsv_constraint_bounds_drop(spec)) {
+        out[0] = drop_excess(spec, m);
+        out[1] = energy_excess(spec, m);
+        out[2] = bytes;
+        out[3] = kl;
+    } else {
+        out[0] = fmax(bytes_excess(spec, m), energy_excess(spec, m));
+        out[1] = kl;
+        out[2] = bytes;
+        out[3] = 0;
+    }
 }
 
 int qsv_constraint_compare(const struct qsv_spec *spec, const struct qsv_metrics *a,
                            const struct qsv_metrics *b)
 {
-    int violation = by_value(qsv_constraint_violation(spec, a), qsv_constraint_violation(spec, b));
-    int bytes = by_value((double)a->bytes.model_bytes, (double)b->bytes.model_bytes);
-    int kl = by_value(qsv_metrics_kl(a), qsv_metrics_kl(b));
-    if (violation)
-        return violation;
-    if (qsv_constraint_bounds_drop(spec))
-        return bytes ? bytes : kl;
-    return kl ? kl : bytes;
+    double x[4], y[4];
+    criteria(spec, a, x);
+    criteria(spec, b, y);
+    for (int i = 0; i < 4; i++)
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
+    return 0;
 }
 
 void qsv_constraint_print(struct qsv_strbuf *out, const struct qsv_spec *spec)

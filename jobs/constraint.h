@@ -1,8 +1,9 @@
-/* The constraint of a spec as strategies use it: is it met, by how much not, which of two settings
- * is the better answer.
+/* The constraint of a spec as strategies use it: is it met, and which of two settings is the better
+ * answer.
  *
- * Where the accuracy is bounded (max_top1_drop) the better of two settings that meet the constraint
- * stores fewer bytes; where only size or energy is, it diverges less from the baseline.
+ * Where the accuracy is bounded (max_top1_drop) the better of two settings that hold stores fewer
+ * bytes, so that max_bytes is nothing to steer by: the smallest setting within the drop meets it or
+ * none does. Where only size or energy is bounded, the better one diverges less from the baseline.
  */
 #ifndef QSV_CONSTRAINT_H
 #define QSV_CONSTRAINT_H
@@ -16,17 +17,21 @@
 bool qsv_constraint_bounds_drop(const struct qsv_spec *spec);
 bool qsv_constraint_bounds_energy(const struct qsv_spec *spec);
 
-/* 0: met. Else the largest excess over a limit as a share of the limit (of one point where
- * max_top1_drop is less). */
-double qsv_constraint_violation(const struct qsv_spec *spec, const struct qsv_metrics *m);
-
 /* Each limit by itself; true where it isn't given. */
 bool qsv_constraint_drop_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
 bool qsv_constraint_bytes_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
 bool qsv_constraint_energy_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
 
-/* Below 0 where a is the better answer, above 0 where b is, 0 where nothing tells them apart. The
- * smaller violation first, so that the best of settings that all fail is the nearest. */
+/* 0: every limit is met. Else the largest excess as a share of its limit (of one point where
+ * max_top1_drop is less). */
+double qsv_constraint_violation(const struct qsv_spec *spec, const struct qsv_metrics *m);
+bool qsv_constraint_met(const struct qsv_spec *spec, const struct qsv_metrics *m);
+/* All limits that a search steers by: not max_bytes beside max_top1_drop. */
+bool qsv_constraint_holds(const struct qsv_spec *spec, const struct qsv_metrics *m);
+
+/* Below 0 where a is the better answer, above 0 where b is, 0 where nothing tells them apart. What
+ * is nearer to holding comes first (the drop before the energy), so that the best of settings that
+ * all fail is the nearest. */
 int qsv_constraint_compare(const struct qsv_spec *spec, const struct qsv_metrics *a,
                            const struct qsv_metrics *b);
 

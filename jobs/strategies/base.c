@@ -27,7 +27,7 @@ struct ladder {
     double *bytes;                 /* [n] falling */
     size_t *entry;                 /* [n] in the pool; SIZE_MAX: not measured */
     uint8_t *formats;              /* [n_groups] of the rung last settled */
-    size_t n, first;               /* rungs before `first` are larger than max_bytes */
+    size_t n, first;               /* rungs before `first` are too large by themselves */
 };
 
 static int by_value(const void *a, const void *b)
@@ -67,7 +67,7 @@ static void settle(struct ladder *l, const struct qsv_outlook *o, double budget)
 }
 
 /* Keeps the budgets at which the setting gets smaller. */
-static void keep_distinct(struct ladder *l, const struct qsv_outlook *o, uint64_t max_bytes)
+static void keep_distinct(struct ladder *l, const struct qsv_outlook *o)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -80,8 +80,6 @@ static void keep_distinct(struct ladder *l, const struct qsv_outlook *o, uint64_
         l->entry[n++] = SIZE_MAX;
     }
     l->n = n;
-    while (max_bytes && l->first + 1 < n && l->bytes[l->first] > (double)max_bytes)
-        l->first++;
 }
 
 static enum qsv_status ladder_init(struct ladder *l, const struct qsv_outlook *o,
@@ -96,7 +94,10 @@ static enum qsv_status ladder_init(struct ladder *l, const struct qsv_outlook *o
     if (!l->need || !l->budgets || !l->bytes || !l->entry || !l->formats)
         return qsv_fail_memory(err, "the base settings");
     fill_budgets(l, o);
-    keep_distinct(l, o, spec->constraint.max_bytes);
+    keep_distinct(l, o);
+    while (!qsv_constraint_bounds_drop(spec) && spec->constraint.max_bytes && l->first + 1 < l->n &&
+           l->bytes[l->first] > (double)spec->constraint.max_bytes)
+        l->first++;
     return QSV_OK;
 }
 
@@ -149,9 +150,9 @@ static size_t best_rung(const struct ladder *l, const struct qsv_qsvit *q)
 /* May a better rung lie on the cheap side of this one? */
 static bool cheaper_side(const struct qsv_spec *spec, const struct qsv_metrics *m)
 {
-    if (!qsv_constraint_drop_met(spec, m))
-        return false;
-    return qsv_constraint_bounds_drop(spec) || qsv_constraint_violation(spec, m) > 0;
+    if (qsv_constraint_bounds_drop(spec))
+        return qsv_constraint_drop_met(spec, m);
+    return !qsv_constraint_holds(spec, m);
 }
 
 /* The best rung measured and its measured neighbour on the side to look at; false where they are
@@ -202,14 +203,13 @@ static enum qsv_status keep_base(struct qsv_qsvit *q, const struct ladder *l)
     qsv_space_expand(q->search.space, base->formats, out->base_formats);
     out->base_decided = base->metrics;
     out->base_budget = l->budgets[best_rung(l, q)];
-    status = qsv_search_note(&q->search, "base", base->metrics.trial_id, "base",
-                             "budget %.4g nats, dealt by weights: %s on %" PRIu64
-                             " images; %zu of %zu distinct settings measured, %s",
-                             out->base_budget, figures.text, base->metrics.n_images, q->decided.n,
-                             l->n - l->first,
-                             qsv_constraint_violation(q->search.spec, &base->metrics) > 0
-                                 ? "the nearest to the constraint"
-                                 : "the best that meets the constraint");
+    status = qsv_search_note(
+        &q->search, "base", base->metrics.trial_id, "base",
+        "budget %.4g nats, dealt by weights: %s on %" PRIu64
+        " images; %zu of %zu distinct settings measured, %s",
+        out->base_budget, figures.text, base->metrics.n_images, q->decided.n, l->n - l->first,
+        qsv_constraint_holds(q->search.spec, &base->metrics) ? "the best that holds"
+                                                             : "the nearest to the constraint");
 out:
     qsv_strbuf_fini(&figures);
     return status;

@@ -32,9 +32,10 @@ static enum qsv_status propose(struct qsv_qsvit *q, const struct round *r)
     const struct qsv_metrics *m = &q->decided.entries[r->from].metrics;
     for (uint32_t g = 0; g < q->search.space->n_groups; g++)
         q->outlook.barred[g] = r->barred_until[g] > r->number;
-    if (qsv_constraint_violation(q->search.spec, m) > 0)
-        return qsv_qsvit_propose_repairs(q, &q->decided, r->from, n, 0, 2);
-    return qsv_qsvit_propose_better(q, r->from, n);
+    if (qsv_constraint_bounds_drop(q->search.spec) ? qsv_constraint_drop_met(q->search.spec, m)
+                                                   : qsv_constraint_holds(q->search.spec, m))
+        return qsv_qsvit_propose_better(q, r->from, n);
+    return qsv_qsvit_propose_repairs(q, &q->decided, r->from, n, 0, 2);
 }
 
 /* The only group in which two settings differ; n_groups where there are several. */
@@ -72,8 +73,8 @@ static void learn(struct qsv_qsvit *q, const struct round *r)
 static bool fruitful(const struct qsv_spec *spec, const struct qsv_metrics *before,
                      const struct qsv_metrics *after)
 {
-    if (qsv_constraint_violation(spec, before) > 0)
-        return qsv_constraint_violation(spec, after) < qsv_constraint_violation(spec, before);
+    if (!qsv_constraint_holds(spec, before))
+        return qsv_constraint_compare(spec, after, before) < 0;
     if (qsv_constraint_bounds_drop(spec))
         return (double)before->bytes.model_bytes > PROGRESS * (double)after->bytes.model_bytes;
     return qsv_metrics_kl(before) > PROGRESS * qsv_metrics_kl(after);
@@ -85,9 +86,9 @@ static enum qsv_status note_round(struct qsv_qsvit *q, const struct round *r)
     const struct qsv_pool_entry *best = &q->decided.entries[q->best];
     const struct qsv_metrics *before = &q->decided.entries[r->from].metrics;
     const char *decision = "reject";
-    size_t n_met = 0;
+    size_t n_hold = 0;
     for (size_t i = r->first; i < q->decided.n; i++)
-        n_met += qsv_constraint_violation(spec, &q->decided.entries[i].metrics) == 0;
+        n_hold += qsv_constraint_holds(spec, &q->decided.entries[i].metrics);
     if (q->best != r->from)
         decision = best->metrics.bytes.model_bytes > before->bytes.model_bytes ? "raise" : "lower";
     struct qsv_strbuf figures = {0};
@@ -96,9 +97,9 @@ static enum qsv_status note_round(struct qsv_qsvit *q, const struct round *r)
         figures.failed
             ? qsv_fail_memory(q->search.err, "a note")
             : qsv_search_note(&q->search, "guided", best->metrics.trial_id, decision,
-                              "round %" PRIu32 ": %zu measured, %zu of them meet the constraint; "
+                              "round %" PRIu32 ": %zu measured, %zu of them hold; "
                               "%s: %s",
-                              r->number, q->decided.n - r->first, n_met,
+                              r->number, q->decided.n - r->first, n_hold,
                               q->best == r->from ? "none is better than before" : best->what,
                               figures.text);
     qsv_strbuf_fini(&figures);

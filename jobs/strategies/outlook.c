@@ -74,8 +74,7 @@ double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats)
     return energy;
 }
 
-/* What moves save and spend. */
-static double total(const struct qsv_outlook *o, const uint8_t *formats)
+double qsv_outlook_cost(const struct qsv_outlook *o, const uint8_t *formats)
 {
     return o->by_energy ? qsv_outlook_energy(o, formats) : qsv_outlook_bytes(o, formats);
 }
@@ -159,11 +158,16 @@ void qsv_outlook_lower_by(struct qsv_outlook *o, uint8_t *formats, double saving
     }
 }
 
-void qsv_outlook_raise_to(struct qsv_outlook *o, uint8_t *formats, double kl)
+static void raise_until(struct qsv_outlook *o, uint8_t *formats, double kl, const uint8_t *barred)
 {
     struct move m;
-    while (qsv_outlook_kl(o, formats) > kl && best_move(o, formats, true, NULL, &anything, &m))
+    while (qsv_outlook_kl(o, formats) > kl && best_move(o, formats, true, barred, &anything, &m))
         formats[m.group] = m.to;
+}
+
+void qsv_outlook_raise_to(struct qsv_outlook *o, uint8_t *formats, double kl)
+{
+    raise_until(o, formats, kl, NULL);
 }
 
 void qsv_outlook_raise_within(struct qsv_outlook *o, uint8_t *formats, struct qsv_room room)
@@ -185,34 +189,47 @@ bool qsv_outlook_lower_one(struct qsv_outlook *o, uint8_t *formats, uint32_t *gr
     return true;
 }
 
-/* Raises by m and lowers other groups by as much KL as that took off; true where that saves. */
-static bool exchange_by(struct qsv_outlook *o, uint8_t *formats, const struct move *m)
+/* Makes the move, then raises other groups until the KL fits and lowers what fits still; true where
+ * all of it saves. */
+static bool exchange_by(struct qsv_outlook *o, uint8_t *formats, const struct move *m, double kl)
 {
     uint32_t n = o->space->n_groups;
     uint8_t was = o->barred[m->group];
     memcpy(o->scratch, formats, n);
     o->scratch[m->group] = m->to;
     o->barred[m->group] = 1;
-    lower_while_fits(o, o->scratch, -m->kl, o->barred);
+    raise_until(o, o->scratch, kl, o->barred);
+    lower_while_fits(o, o->scratch, kl - qsv_outlook_kl(o, o->scratch), o->barred);
     o->barred[m->group] = was;
-    if (total(o, o->scratch) >= total(o, formats))
+    if (qsv_outlook_kl(o, o->scratch) > kl ||
+        qsv_outlook_cost(o, o->scratch) >= qsv_outlook_cost(o, formats))
         return false;
     memcpy(formats, o->scratch, n);
     return true;
 }
 
-bool qsv_outlook_exchange(struct qsv_outlook *o, uint8_t *formats)
+/* By one of the best moves of that direction, a group each. */
+static bool exchange_once(struct qsv_outlook *o, uint8_t *formats, double kl, bool up)
 {
     struct move m;
-    memset(o->tried, 0, o->space->n_groups);
+    memcpy(o->tried, o->barred, o->space->n_groups);
     for (int i = 0; i < EXCHANGE_TRIES; i++) {
-        if (!best_move(o, formats, true, o->tried, &anything, &m))
+        if (!best_move(o, formats, up, o->tried, &anything, &m))
             return false;
-        if (exchange_by(o, formats, &m))
+        if (exchange_by(o, formats, &m, kl))
             return true;
         o->tried[m.group] = 1;
     }
     return false;
+}
+
+uint32_t qsv_outlook_exchange(struct qsv_outlook *o, uint8_t *formats, double kl, uint32_t most)
+{
+    uint32_t n = 0;
+    while (n < most &&
+           (exchange_once(o, formats, kl, true) || exchange_once(o, formats, kl, false)))
+        n++;
+    return n;
 }
 
 void qsv_outlook_learn(struct qsv_outlook *o, const uint8_t *from, double from_kl,

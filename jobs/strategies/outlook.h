@@ -39,6 +39,8 @@ double qsv_outlook_kl(const struct qsv_outlook *o, const uint8_t *formats);
 double qsv_outlook_bytes(const struct qsv_outlook *o, const uint8_t *formats);
 /* pJ an image, less what a model with all groups at f32 takes. */
 double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats);
+/* What moves save and spend: bytes, or energy. */
+double qsv_outlook_cost(const struct qsv_outlook *o, const uint8_t *formats);
 
 /* How much a move, or several, may add. */
 struct qsv_room {
@@ -56,9 +58,9 @@ void qsv_outlook_raise_to(struct qsv_outlook *o, uint8_t *formats, double kl);
 /* Raises groups in that order, each where it fits into the room. */
 void qsv_outlook_raise_within(struct qsv_outlook *o, uint8_t *formats, struct qsv_room room);
 
-/* Raises one group and lowers others, so that the setting gets smaller at no more foretold KL.
- * False where no such exchange is found. */
-bool qsv_outlook_exchange(struct qsv_outlook *o, uint8_t *formats);
+/* Up to `most` times: raises one group and lowers others, so that the setting gets smaller while
+ * its foretold KL stays within `kl`. Returns how many such exchanges were found. */
+uint32_t qsv_outlook_exchange(struct qsv_outlook *o, uint8_t *formats, double kl, uint32_t most);
 
 /* Lowers one group, by the best move whose group isn't barred. False where there is none. */
 bool qsv_outlook_lower_one(struct qsv_outlook *o, uint8_t *formats, uint32_t *group);

@@ -9,14 +9,15 @@
 #include "jobs/strategies/qsvit.h"
 
 static const double LEAST_REPAIR = 0.05; /* share of the KL that a repair takes off at least */
+static const double LARGEST_STEP = 0.25; /* share of the KL below which none is proposed at once */
 
 struct proposals { /* being made from one entry */
     struct qsv_qsvit *q;
     struct qsv_pool *pool;
     size_t from;
-    size_t end;                   /* of the pool, when it is full */
-    uint8_t *formats, *exchanged; /* [n_groups] */
-    double kl, scale;             /* of `from`: measured; measured / foretold */
+    size_t end;       /* of the pool, when it is full */
+    uint8_t *formats; /* [n_groups] the one in the making */
+    double kl, scale; /* of `from`: measured; measured / foretold */
 };
 
 static const struct qsv_pool_entry *origin(const struct proposals *p)
@@ -30,11 +31,9 @@ static enum qsv_status proposals_init(struct proposals *p, struct qsv_qsvit *q,
     uint32_t n_groups = q->search.space->n_groups;
     *p = (struct proposals){.q = q, .pool = pool, .from = from, .end = pool->n + n};
     p->formats = qsv_alloc(n_groups, 1);
-    p->exchanged = qsv_alloc(n_groups, 1);
-    if (!p->formats || !p->exchanged)
+    if (!p->formats)
         return qsv_fail_memory(q->search.err, "candidate settings");
     memcpy(p->formats, origin(p)->formats, n_groups);
-    memcpy(p->exchanged, origin(p)->formats, n_groups);
     double foretold = qsv_outlook_kl(&q->outlook, p->formats);
     p->kl = qsv_metrics_kl(&origin(p)->metrics);
     p->scale = foretold > 0 && p->kl > 0 ? p->kl / foretold : 1;
@@ -44,7 +43,6 @@ static enum qsv_status proposals_init(struct proposals *p, struct qsv_qsvit *q,
 static void proposals_fini(struct proposals *p)
 {
     free(p->formats);
-    free(p->exchanged);
 }
 
 static bool full(const struct proposals *p)
@@ -52,10 +50,9 @@ static bool full(const struct proposals *p)
     return p->pool->n >= p->end;
 }
 
-/* p->formats becomes the setting that all proposals are made from, or that after exchanges. */
-static void restart(struct proposals *p, const uint8_t *formats)
+static void restart(struct proposals *p)
 {
-    memcpy(p->formats, formats, p->q->search.space->n_groups);
+    memcpy(p->formats, origin(p)->formats, p->q->search.space->n_groups);
 }
 
 static enum qsv_status add(struct proposals *p)
@@ -75,6 +72,13 @@ static enum qsv_status add(struct proposals *p)
                         NULL);
 }
 
+/* Raises until the foretold KL is at most `kl`, then lowers what still fits. */
+static void to_level(struct qsv_outlook *o, uint8_t *formats, double kl)
+{
+    qsv_outlook_raise_to(o, formats, kl);
+    qsv_outlook_lower_within(o, formats, kl);
+}
+
 /* What seems needed: the share of the KL above the limit, the bytes or the energy above theirs. */
 static void repair(struct proposals *p, double times)
 {
@@ -84,9 +88,7 @@ static void repair(struct proposals *p, double times)
     if (!qsv_constraint_drop_met(spec, m)) {
         double limit = fmax(spec->constraint.max_top1_drop, 0);
         double part = fmax(1 - limit / qsv_metrics_top1_drop(m), LEAST_REPAIR);
-        double level = qsv_outlook_kl(o, p->formats) * (1 - fmin(part * times, 1));
-        qsv_outlook_raise_to(o, p->formats, level);
-        qsv_outlook_lower_within(o, p->formats, level);
+        to_level(o, p->formats, qsv_outlook_kl(o, p->formats) * (1 - fmin(part * times, 1)));
         return;
     }
     o->by_energy = qsv_constraint_bytes_met(spec, m);
@@ -102,7 +104,7 @@ enum qsv_status qsv_qsvit_propose_repairs(struct qsv_qsvit *q, struct qsv_pool *
     struct proposals p;
     enum qsv_status status = proposals_init(&p, q, pool, from, n);
     for (uint32_t i = 1; !status && i <= n; i++) {
-        restart(&p, origin(&p)->formats);
+        restart(&p);
         repair(&p, low + (high - low) * i / n);
         status = add(&p);
     }
@@ -119,9 +121,8 @@ enum qsv_status qsv_qsvit_propose_between(struct qsv_qsvit *q, struct qsv_pool *
     double low = qsv_outlook_kl(&q->outlook, pool->entries[to].formats);
     for (uint32_t i = 1; !status && i <= n; i++) {
         double level = high + (low - high) * i / (n + 1);
-        restart(&p, origin(&p)->formats);
-        qsv_outlook_raise_to(&q->outlook, p.formats, level);
-        qsv_outlook_lower_within(&q->outlook, p.formats, level);
+        restart(&p);
+        to_level(&q->outlook, p.formats, level);
         status = add(&p);
     }
     proposals_fini(&p);
@@ -131,8 +132,8 @@ enum qsv_status qsv_qsvit_propose_between(struct qsv_qsvit *q, struct qsv_pool *
 static enum qsv_status add_smaller(struct proposals *p)
 {
     const struct qsv_outlook *o = &p->q->outlook;
-    double bytes = qsv_outlook_bytes(o, origin(p)->formats);
-    return qsv_outlook_bytes(o, p->formats) < bytes ? add(p) : QSV_OK;
+    bool smaller = qsv_outlook_cost(o, p->formats) < qsv_outlook_cost(o, origin(p)->formats);
+    return smaller ? add(p) : QSV_OK;
 }
 
 /* The divergence at which the drop should reach its limit: by the settings whose drop is near it.
@@ -151,16 +152,18 @@ static double limit_kl(const struct proposals *p)
     return drop > 0 ? limit * kl / drop : p->kl;
 }
 
-/* Settings at n levels of divergence from just above `low` to `high`. */
-static enum qsv_status add_levels(struct proposals *p, const uint8_t *formats, double low,
-                                  double high, uint32_t n)
+/* Settings at n levels of divergence from just above `low` to `high`; with up to so many exchanges
+ * each. */
+static enum qsv_status add_levels(struct proposals *p, double low, double high, uint32_t n,
+                                  uint32_t exchanges)
 {
+    struct qsv_outlook *o = &p->q->outlook;
     enum qsv_status status = QSV_OK;
     for (uint32_t i = 1; i <= n && !status; i++) {
         double level = (low + (high - low) * i / n) / p->scale;
-        restart(p, formats);
-        qsv_outlook_raise_to(&p->q->outlook, p->formats, level);
-        qsv_outlook_lower_within(&p->q->outlook, p->formats, level);
+        restart(p);
+        to_level(o, p->formats, level);
+        qsv_outlook_exchange(o, p->formats, level, exchanges);
         status = add_smaller(p);
     }
     return status;
@@ -172,7 +175,7 @@ static enum qsv_status add_singles(struct proposals *p)
     enum qsv_status status = QSV_OK;
     uint32_t group;
     while (!status && !full(p)) {
-        restart(p, origin(p)->formats);
+        restart(p);
         if (!qsv_outlook_lower_one(&p->q->outlook, p->formats, &group))
             break;
         p->q->outlook.barred[group] = 1;
@@ -181,52 +184,58 @@ static enum qsv_status add_singles(struct proposals *p)
     return status;
 }
 
-/* Exchanges up to n times; the number made. */
-static uint32_t exchange(struct proposals *p, uint32_t n)
-{
-    uint32_t i = 0;
-    while (i < n && qsv_outlook_exchange(&p->q->outlook, p->exchanged))
-        i++;
-    return i;
-}
-
+/* Around the divergence at which the drop should reach its limit. Bytes are what is saved, energy
+ * while there is too much of it. */
 static enum qsv_status add_lower(struct proposals *p, uint32_t n)
 {
+    struct qsv_outlook *o = &p->q->outlook;
     uint32_t half = (n + 1) / 2;
     double limit = limit_kl(p), high = fmax(1.25 * limit, 1.1 * p->kl);
-    enum qsv_status status = add_levels(p, p->exchanged, p->kl, high, half);
-    exchange(p, p->q->search.space->n_groups);
+    o->by_energy = !qsv_constraint_energy_met(p->q->search.spec, &origin(p)->metrics);
+    enum qsv_status status = add_levels(p, p->kl, high, half, 0);
     if (!status)
-        status = add_levels(p, p->exchanged, 0.75 * limit, high, n - half);
-    return status ? status : add_singles(p);
+        status = add_levels(p, 0.75 * limit, high, n - half, p->q->search.space->n_groups);
+    if (!status)
+        status = add_singles(p);
+    o->by_energy = false;
+    return status;
 }
 
-/* What size and energy leave, counted from the setting after exchanges. */
+/* What size and energy leave beside p->formats. */
 static struct qsv_room room_left(const struct proposals *p)
 {
     const struct qsv_spec *spec = p->q->search.spec;
     const struct qsv_outlook *o = &p->q->outlook;
     struct qsv_room room = {INFINITY, INFINITY, INFINITY};
     if (spec->constraint.max_bytes)
-        room.bytes = (double)spec->constraint.max_bytes - qsv_outlook_bytes(o, p->exchanged);
+        room.bytes = (double)spec->constraint.max_bytes - qsv_outlook_bytes(o, p->formats);
     if (qsv_constraint_bounds_energy(spec))
         room.energy =
             spec->constraint.max_energy_pj - origin(p)->metrics.energy.total_pj -
-            (qsv_outlook_energy(o, p->exchanged) - qsv_outlook_energy(o, origin(p)->formats));
+            (qsv_outlook_energy(o, p->formats) - qsv_outlook_energy(o, origin(p)->formats));
     return room;
 }
 
-/* After 0, 1, 3, 7 ... exchanges groups are raised while there is room. */
-static enum qsv_status add_closer(struct proposals *p)
+/* Settings of less and less foretold divergence, exchanged until they are as small as it allows, as
+ * long as they fit; what room they leave goes to groups raised. */
+static enum qsv_status add_closer(struct proposals *p, uint32_t n)
 {
+    struct qsv_outlook *o = &p->q->outlook;
+    double kl = qsv_outlook_kl(o, origin(p)->formats);
     enum qsv_status status = QSV_OK;
-    uint32_t made = 1;
-    for (uint32_t n = 1; !status && !full(p) && made; n *= 2) {
-        restart(p, p->exchanged);
-        qsv_outlook_raise_within(&p->q->outlook, p->formats, room_left(p));
+    o->by_energy = !p->q->search.spec->constraint.max_bytes;
+    for (uint32_t i = 0; i < n && !status; i++) {
+        double level = kl * (1 - LARGEST_STEP * i / n);
+        restart(p);
+        to_level(o, p->formats, level);
+        qsv_outlook_exchange(o, p->formats, level, p->q->search.space->n_groups);
+        struct qsv_room room = room_left(p);
+        if (room.bytes < 0 || room.energy < 0)
+            continue;
+        qsv_outlook_raise_within(o, p->formats, room);
         status = add(p);
-        made = exchange(p, n);
     }
+    o->by_energy = false;
     return status;
 }
 
@@ -237,7 +246,7 @@ enum qsv_status qsv_qsvit_propose_better(struct qsv_qsvit *q, size_t from, uint3
     if (!status && qsv_constraint_bounds_drop(q->search.spec))
         status = add_lower(&p, n);
     else if (!status)
-        status = add_closer(&p);
+        status = add_closer(&p, n);
     proposals_fini(&p);
     return status;
 }

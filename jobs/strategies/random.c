@@ -79,8 +79,8 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
     size_t at;
     while (!status && (at = next_best(pool, s->spec, taken)) < pool->n) {
         const struct qsv_pool_entry *e = &pool->entries[at];
-        bool met = qsv_constraint_violation(s->spec, &e->metrics) == 0;
-        if (judged->n && !met)
+        bool holds = qsv_constraint_holds(s->spec, &e->metrics);
+        if (judged->n && !holds)
             break;
         taken[at] = true;
         decided[judged->n] = at;
@@ -90,8 +90,8 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
         baseline = NULL;
         if (!status)
             status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
-        if (!met || status ||
-            !qsv_constraint_violation(s->spec, &judged->entries[judged->n - 1].metrics))
+        if (!holds || status ||
+            qsv_constraint_holds(s->spec, &judged->entries[judged->n - 1].metrics))
             break;
     }
     return status;

@@ -155,12 +155,12 @@ size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec)
 enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
                                       const struct qsv_pool_entry *e)
 {
-    bool met = qsv_constraint_violation(s->spec, &e->metrics) == 0;
+    bool holds = qsv_constraint_holds(s->spec, &e->metrics);
     struct qsv_strbuf figures = {0};
     qsv_search_print_metrics(&figures, &e->metrics);
     enum qsv_status status =
         figures.failed ? qsv_fail_memory(s->err, "a note")
-                       : qsv_search_note(s, step, e->metrics.trial_id, met ? "hold" : "fail",
+                       : qsv_search_note(s, step, e->metrics.trial_id, holds ? "hold" : "fail",
                                          "%s: %s on %" PRIu64 " images", e->what, figures.text,
                                          e->metrics.n_images);
     qsv_strbuf_fini(&figures);
@@ -224,6 +224,6 @@ enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_en
     out->judged = judged->metrics;
     out->decided = *decided;
     out->rest = rest_of(&out->judged, &out->decided, among_judging);
-    out->meets = qsv_constraint_violation(s->spec, &out->judged) == 0;
+    out->meets = qsv_constraint_met(s->spec, &out->judged);
     return note_selection(s);
 }

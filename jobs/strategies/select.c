@@ -21,7 +21,7 @@ static uint32_t at_once(const struct qsv_qsvit *q, uint32_t most)
 
 static bool holds(const struct qsv_qsvit *q, size_t judged)
 {
-    return qsv_constraint_violation(q->search.spec, &q->judged.entries[judged].metrics) == 0;
+    return qsv_constraint_holds(q->search.spec, &q->judged.entries[judged].metrics);
 }
 
 static enum qsv_status note_judged(struct qsv_qsvit *q, size_t first, size_t best)

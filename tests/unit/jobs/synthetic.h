@@ -223,8 +223,8 @@ static inline void build_graph(struct world *w, struct qsv_rng *r)
     w->model.source_bytes = g->n_weights * 4 + biases * 16;
 }
 
-/* KL falls fourfold a bit, about, from a level that differs a hundredfold between layers; all layers
- * at int3 give 0.05 nats alone. */
+/* KL falls fourfold a bit, about, from a level that differs a hundredfold between layers; all
+ * layers at int3 give 0.05 nats alone. */
 static inline void build_law(struct world *w, struct qsv_rng *r)
 {
     double sum = 0;

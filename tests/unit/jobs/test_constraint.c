@@ -83,8 +83,9 @@ static void test_each_limit_by_itself(void **state)
 static void test_compare(void **state)
 {
     (void)state;
-    struct qsv_spec drop = limits(1, 0, NAN), bytes = limits(NAN, 100, NAN);
-    struct qsv_metrics small = measured(10, 50, 0, 0.2), large = measured(2, 90, 0, 0.1);
+    struct qsv_spec drop = limits(1, 60, 200), bytes = limits(NAN, 100, NAN);
+    struct qsv_metrics small = measured(10, 50, 200, 0.2), large = measured(2, 90, 0, 0.1);
+    struct qsv_metrics hungry = measured(2, 40, 210, 0.1), hungrier = measured(2, 30, 220, 0.1);
     struct qsv_metrics near = measured(12, 40, 0, 0.2), far = measured(13, 30, 0, 0.1);
     struct qsv_metrics over = measured(1, 101, 0, 0.01);
     /* Within a bound on the drop bytes decide, KL only between equals. */
@@ -93,12 +94,32 @@ static void test_compare(void **state)
     struct qsv_metrics twin = measured(9, 50, 0, 0.15);
     assert_true(qsv_constraint_compare(&drop, &small, &twin) > 0);
     assert_int_equal(qsv_constraint_compare(&drop, &small, &small), 0);
-    /* What meets it is better than what does not, the nearer better than the farther. */
+    /* What holds is better than what does not, the nearer better than the farther, and the drop
+     * counts before the energy. */
     assert_true(qsv_constraint_compare(&drop, &near, &large) > 0);
     assert_true(qsv_constraint_compare(&drop, &near, &far) < 0);
+    assert_true(qsv_constraint_compare(&drop, &hungry, &large) > 0);
+    assert_true(qsv_constraint_compare(&drop, &hungry, &hungrier) < 0);
+    assert_true(qsv_constraint_compare(&drop, &hungrier, &near) < 0);
     /* Where only size is bounded KL decides. */
     assert_true(qsv_constraint_compare(&bytes, &small, &large) > 0);
     assert_true(qsv_constraint_compare(&bytes, &over, &small) > 0);
+}
+
+/* Beside a bound on the drop a search can do no more for max_bytes than it does anyway. */
+static void test_holds(void **state)
+{
+    (void)state;
+    struct qsv_spec drop = limits(1, 60, 200), bytes = limits(NAN, 60, 200);
+    struct qsv_metrics large = measured(5, 90, 100, 0.1), hungry = measured(5, 50, 210, 0.1);
+    struct qsv_metrics wrong = measured(15, 50, 100, 0.1);
+    assert_true(qsv_constraint_holds(&drop, &large));
+    assert_false(qsv_constraint_met(&drop, &large));
+    assert_false(qsv_constraint_holds(&bytes, &large));
+    assert_false(qsv_constraint_holds(&drop, &hungry));
+    assert_false(qsv_constraint_holds(&bytes, &hungry));
+    assert_false(qsv_constraint_holds(&drop, &wrong));
+    assert_true(qsv_constraint_holds(&bytes, &wrong) && qsv_constraint_met(&bytes, &wrong));
 }
 
 static void test_print(void **state)
@@ -132,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_nothing_measured),
         cmocka_unit_test(test_each_limit_by_itself),
         cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_holds),
         cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
