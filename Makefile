@@ -37,8 +37,8 @@ BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS)
 # Instruction sets that a kernel's file may use; what core/kernels asks of the CPU before it is
 # chosen must cover them. Elsewhere than on x86-64 these files are empty.
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-ISA_avx2   := -mavx2 -mfma -Wno-psabi
-ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -Wno-psabi
+ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mfma -mpopcnt -mprefer-vector-width=512 -Wno-psabi
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))

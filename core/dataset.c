@@ -17,7 +17,7 @@ enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 
 
 /* A child that tries a file may take this much more memory, and this many seconds and bytes of the
  * file in each second more. */
-enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 10, TRY_BYTES_PER_S = 4000000 };
+enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 5, TRY_BYTES_PER_S = 4000000 };
 
 static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader, &qsv_hdf5_reader};
 
@@ -77,7 +77,7 @@ static enum qsv_status find_reader(const struct qsv_data_reader **out,
                                    const struct qsv_dataset_source *source, struct qsv_error *err)
 {
     uint8_t head[8];
-    size_t n, ignored;
+    size_t n, ignored = 0;
     enum qsv_status st = qsv_stream_peek(source->images, head, sizeof head, &n, err);
     if (!st && source->labels)
         st = qsv_stream_peek(source->labels, &(uint8_t){0}, 1, &ignored, err);

@@ -170,8 +170,11 @@ enum qsv_status qsv_h5_set_f64s(hid_t loc, const char *name, const double *value
 
 static enum qsv_status read_fixed_string(hid_t a, hid_t type, size_t bytes, char **value)
 {
-    if (bytes > MAX_STRING || !(*value = qsv_alloc(bytes + 1, 1)))
+    if (bytes > MAX_STRING)
         return QSV_EINPUT;
+    *value = qsv_alloc(bytes + 1, 1);
+    if (!*value)
+        return QSV_ENOMEM;
     return H5Aread(a, type, *value) < 0 ? QSV_EINPUT : QSV_OK;
 }
 
@@ -180,9 +183,10 @@ static enum qsv_status read_variable_string(hid_t a, hid_t type, char **value)
     char *s = NULL;
     if (H5Aread(a, type, &s) < 0 || !s)
         return QSV_EINPUT;
-    *value = strlen(s) <= MAX_STRING ? qsv_strdup(s) : NULL;
+    bool fits = strlen(s) <= MAX_STRING;
+    *value = fits ? qsv_strdup(s) : NULL;
     H5free_memory(s);
-    return *value ? QSV_OK : QSV_EINPUT;
+    return *value ? QSV_OK : fits ? QSV_ENOMEM : QSV_EINPUT;
 }
 
 enum qsv_status qsv_h5_get_string(hid_t loc, const char *name, char **value, struct qsv_error *err)
@@ -198,7 +202,10 @@ enum qsv_status qsv_h5_get_string(hid_t loc, const char *name, char **value, str
     if (st) {
         free(*value);
         *value = NULL;
-        qsv_fail(err, st, "attribute '%s' is missing or not a string", name);
+        if (st == QSV_ENOMEM)
+            qsv_fail_memory(err, name);
+        else
+            qsv_fail(err, st, "attribute '%s' is missing or not a string", name);
     }
     if (space >= 0)
         H5Sclose(space);

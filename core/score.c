@@ -41,7 +41,7 @@ static uint32_t place_of(uint32_t class, const float *logits, uint32_t classes)
 {
     uint32_t before = 0;
     for (uint32_t i = 0; i < classes; i++)
-        before += logits[i] > logits[class] || (logits[i] == logits[class] && i < class);
+        before += logits[i] > logits[class] || (i < class && logits[i] == logits[class]);
     return before;
 }
 

@@ -27,8 +27,9 @@ struct qsv_shard_row {
 struct qsv_trial_file_row {
     struct qsv_trial_row trial;
     uint8_t is_baseline, is_selected, set, all_images;
-    uint64_t n_images, ac_ops, mac_ops;
+    uint64_t n_images, only_trial, only_baseline;
     double top1, top5, top1_drop, drop_low, drop_high, loss, kl, kl_error, drift;
+    double ac_ops, mac_ops; /* an image */
     double weights_saved, model_saved, energy_saved;
     struct qsv_energy energy;
     double wall_s;

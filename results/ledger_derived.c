@@ -7,22 +7,36 @@
 #include "results/ledger_file.h"
 #include "results/matrix.h"
 
-static void derive_trial(struct qsv_trial_file_row *row, const struct qsv_ledger *l,
-                         const struct qsv_view_trial *t, uint64_t selected)
+static double mean(uint64_t sum, uint64_t n)
 {
-    struct qsv_figures figures[2];
-    qsv_figures_compute(figures, l, t);
-    enum qsv_image_set set = qsv_figures_shown(figures);
+    return n ? (double)sum / (double)n : NAN;
+}
+
+/* Against itself the baseline has no drop, and no doubt about it. */
+static void derive_interval(struct qsv_trial_file_row *row, const struct qsv_metrics *m)
+{
+    row->drop_low = row->drop_high = m->n_images ? 0 : NAN;
+    if (m->n_images && !row->is_baseline)
+        qsv_metrics_drop_interval(m, &row->drop_low, &row->drop_high);
+}
+
+void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l,
+                      const struct qsv_trial_row *trial, const struct qsv_figures figures[2],
+                      enum qsv_image_set set)
+{
+    const struct qsv_search *search = qsv_ledger_search(l);
     const struct qsv_metrics *m = &figures[set].metrics;
     *row = (struct qsv_trial_file_row){
-        .trial = *t->row,
-        .is_baseline = t->row->id == l->baseline,
-        .is_selected = t->row->id == selected,
+        .trial = *trial,
+        .is_baseline = trial->id == l->baseline,
+        .is_selected = search && trial->id == search->row.selected,
         .set = (uint8_t)set,
         .all_images = figures[set].all_images,
         .n_images = m->n_images,
-        .ac_ops = m->ac_ops,
-        .mac_ops = m->mac_ops,
+        .only_trial = m->n_only_trial,
+        .only_baseline = m->n_only_baseline,
+        .ac_ops = mean(m->ac_ops, m->n_images),
+        .mac_ops = mean(m->mac_ops, m->n_images),
         .top1 = qsv_metrics_top1(m),
         .top5 = qsv_metrics_top5(m),
         .top1_drop = qsv_metrics_top1_drop(m),
@@ -30,15 +44,14 @@ static void derive_trial(struct qsv_trial_file_row *row, const struct qsv_ledger
         .kl = qsv_metrics_kl(m),
         .kl_error = qsv_metrics_kl_error(m),
         .drift = qsv_metrics_drift(m),
-        .weights_saved = qsv_saved((double)m->bytes.weights_bytes, (double)l->f32.weights_bytes),
-        .model_saved = qsv_saved((double)m->bytes.model_bytes, (double)l->f32.model_bytes),
+        .weights_saved =
+            qsv_saved((double)trial->bytes.weights_bytes, (double)l->f32.weights_bytes),
+        .model_saved = qsv_saved((double)trial->bytes.model_bytes, (double)l->f32.model_bytes),
         .energy_saved = figures[set].energy_saved,
         .energy = m->energy,
         .wall_s = m->wall_s,
     };
-    row->drop_low = row->drop_high = NAN;
-    if (m->n_images)
-        qsv_metrics_drop_interval(m, &row->drop_low, &row->drop_high);
+    derive_interval(row, m);
 }
 
 /* Sums over a trial's records on the images of its set. */
@@ -141,14 +154,15 @@ static enum qsv_status write_sums(hid_t file, const struct sums *s, const struct
 enum qsv_status qsv_derived_write(hid_t file, const struct qsv_view *v, struct qsv_error *err)
 {
     const struct qsv_ledger *l = v->ledger;
-    const struct qsv_search *search = qsv_ledger_search(l);
     struct sums sums = {0};
     struct qsv_trial_file_row *rows = qsv_alloc(l->n_trials, sizeof *rows);
     enum qsv_status st = QSV_OK;
     if (!rows || !allocate(&sums, l->n_trials, &l->shape))
         st = qsv_fail_memory(err, "figures of trials");
     for (size_t i = 0; i < l->n_trials && !st; i++) {
-        derive_trial(&rows[i], l, &v->trials[i], search ? search->row.selected : 0);
+        struct qsv_figures figures[2];
+        qsv_figures_compute(figures, l, &v->trials[i]);
+        qsv_trial_derive(&rows[i], l, v->trials[i].row, figures, qsv_figures_shown(figures));
         sum_trial(&sums, i, &l->shape, &v->trials[i], rows[i].set);
         rate_trial(&sums, i, l, rows[i].n_images);
     }

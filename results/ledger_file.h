@@ -5,6 +5,7 @@
 #define QSV_LEDGER_FILE_H
 
 #include "core/h5.h"
+#include "results/figures.h"
 #include "results/layout.h"
 #include "results/view.h"
 
@@ -61,6 +62,11 @@ enum qsv_status qsv_settings_write(hid_t file, const struct qsv_ledger *l,
  * allocated [*n]. */
 enum qsv_status qsv_trials_read(hid_t file, struct qsv_ledger *l, size_t max_bytes, uint64_t **ids,
                                 size_t *n, struct qsv_error *err);
+
+/* A trial's row from its figures on one set. */
+void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l,
+                      const struct qsv_trial_row *trial, const struct qsv_figures figures[2],
+                      enum qsv_image_set set);
 
 /* What of a results file follows from the rest, for people: /trials with figures, /firing_rates,
  * /drift and the sums they come from. */

@@ -273,3 +273,8 @@ const struct qsv_ledger *qsv_reader_ledger(const struct qsv_reader *r)
 {
     return &r->ledger;
 }
+
+const struct qsv_view *qsv_reader_view(const struct qsv_reader *r)
+{
+    return &r->view;
+}

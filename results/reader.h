@@ -16,6 +16,7 @@
 
 struct qsv_reader;
 struct qsv_ledger;
+struct qsv_view;
 
 struct qsv_reader_trial {
     uint64_t id, parent; /* parent 0: none */
@@ -61,7 +62,8 @@ const char *qsv_reader_spec(const struct qsv_reader *r);
  * name each. Owned by the reader. */
 const struct qsv_graph *qsv_reader_graph(const struct qsv_reader *r);
 
-/* All tables (results/ledger.h). */
+/* All tables (results/ledger.h), and them in order (results/view.h): trials as above. */
 const struct qsv_ledger *qsv_reader_ledger(const struct qsv_reader *r);
+const struct qsv_view *qsv_reader_view(const struct qsv_reader *r);
 
 #endif

@@ -99,7 +99,7 @@ const struct qsv_command qsv_cmd_query = {
                 "    [--images any|judge|decide] [--format table|csv|json]\n"
                 "RUN --sensitivity [--format table|csv|json]\n"
                 "RUN --setting ID",
-    .details = "An expression compares columns with numbers or words: < <= > >= = !=, joined by\n"
+    .details = "An expression compares columns with numbers or 'text': < <= > >= == !=, joined by\n"
                "and, or, not and parentheses.",
     .options = options,
     .values_size = sizeof(struct values),

@@ -3,13 +3,23 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,    &qsv_cmd_import, &qsv_cmd_inspect, &qsv_cmd_quantize, &qsv_cmd_eval,
-    &qsv_cmd_export, &qsv_cmd_help,   &qsv_cmd_man,     &qsv_cmd_version,  NULL,
+    &qsv_cmd_run,
+    &qsv_cmd_import,
+    &qsv_cmd_inspect,
+    &qsv_cmd_quantize,
+    &qsv_cmd_eval,
+    &qsv_cmd_export,
+    &qsv_cmd_query,
+    &qsv_cmd_help,
+    &qsv_cmd_man,
+    &qsv_cmd_version,
+    NULL,
 };
 
 enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };
@@ -145,7 +155,8 @@ int qsv_commands_main(int argc, char **argv, FILE *out)
     if ((fflush(out) || ferror(out)) && !st)
         st = qsv_fail(&err, QSV_EIO, "standard output: cannot write: %s",
                       errno ? strerror(errno) : "an earlier write failed");
+    /* On a terminal a progress line may stand there still. */
     if (st && *err.text)
-        fprintf(stderr, "qsvit: %s\n", err.text);
+        fprintf(stderr, "%sqsvit: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", err.text);
     return qsv_status_exit(st);
 }

@@ -94,7 +94,7 @@ static enum qsv_status receive(struct qsv_coordinator *c, bool *came, uint32_t *
 }
 
 static enum qsv_status check_hello(const struct worker *w, int rank, const struct qsv_hello *own,
-                                   const char *path, struct qsv_error *err)
+                                   struct qsv_error *err)
 {
     if (strcmp(w->hello.version, own->version) != 0)
         return qsv_fail(err, QSV_EIDENTITY, "rank %d on %s runs qsvit %s, rank 0 on %s runs %s",
@@ -104,7 +104,7 @@ static enum qsv_status check_hello(const struct worker *w, int rank, const struc
                         "rank %d on %s reads another spec than rank 0 on %s: is the file the same "
                         "on both hosts?",
                         rank, w->hello.host, own->host);
-    enum qsv_status st = qsv_identity_compare(&own->identity, &w->hello.identity, path, err);
+    enum qsv_status st = qsv_identity_compare(&w->hello.identity, &own->identity, NULL, err);
     return st ? qsv_fail_in(err, st, "rank %d on %s differs from rank 0 on %s", rank, w->hello.host,
                             own->host)
               : QSV_OK;
@@ -132,7 +132,7 @@ static enum qsv_status fail_unexpected(const struct qsv_message *m, uint32_t fro
 
 static enum qsv_status greet_one(struct qsv_coordinator *c, uint32_t from,
                                  const struct qsv_message *m, const struct qsv_hello *own,
-                                 const char *path, struct qsv_error *err)
+                                 struct qsv_error *err)
 {
     struct worker *w = &c->workers[from];
     if (m->type == QSV_MESSAGE_FAILED)
@@ -141,7 +141,7 @@ static enum qsv_status greet_one(struct qsv_coordinator *c, uint32_t from,
         return fail_unexpected(m, from, err);
     w->hello = m->u.hello;
     w->here = true;
-    return check_hello(w, (int)from + 1, own, path, err);
+    return check_hello(w, (int)from + 1, own, err);
 }
 
 static bool is_stopped(const struct qsv_coordinator *c)
@@ -150,7 +150,7 @@ static bool is_stopped(const struct qsv_coordinator *c)
 }
 
 enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qsv_hello *own,
-                                      const char *path, struct qsv_error *err)
+                                      struct qsv_error *err)
 {
     struct qsv_wait wait = {0};
     for (uint32_t n = 0; n < c->n_workers;) {
@@ -167,7 +167,7 @@ enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qs
             continue;
         }
         qsv_wait_reset(&wait);
-        st = greet_one(c, from, &m, own, path, err);
+        st = greet_one(c, from, &m, own, err);
         qsv_message_fini(&m);
         if (st)
             return st;

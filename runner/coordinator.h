@@ -29,10 +29,9 @@ enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
 void qsv_coordinator_destroy(struct qsv_coordinator *c);
 
 /* Waits until every worker has said hello, and checks that it is the same program with the same
- * spec, model and data: QSV_EIDENTITY names rank, host and what differs. `path` is the run's
- * folder, for messages. */
+ * spec, model and data: QSV_EIDENTITY names rank, host and what differs. */
 enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qsv_hello *own,
-                                      const char *path, struct qsv_error *err);
+                                      struct qsv_error *err);
 
 uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c);
 /* What it said; zeros before the greeting. */

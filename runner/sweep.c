@@ -245,7 +245,7 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
     p.progress = qsv_progress_create(s->log, s->terminal, s->clock);
     enum qsv_status st = qsv_coordinator_create(&p.coordinator, &setup, ready ? NULL : err);
     if (!ready && !st)
-        st = qsv_coordinator_greet(p.coordinator, &in->hello, s->spec->run, err);
+        st = qsv_coordinator_greet(p.coordinator, &in->hello, err);
     if (!ready && !st)
         st = run_search(&p, err);
     if (!p.coordinator || qsv_coordinator_stop(p.coordinator, longest_stop_s, NULL, &last))

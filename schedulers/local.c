@@ -104,14 +104,18 @@ enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct q
     return qsv_fail_memory(err, "the command line of mpirun");
 }
 
-/* Signals that this process receives through a descriptor while it waits. */
-static const int watched[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP};
-
+/* Signals that this process receives through a descriptor while it waits. One that is ignored
+ * (nohup, a script's background) is none of them: a blocked signal would arrive all the same. */
 static void watched_set(sigset_t *set)
 {
+    static const int stopping[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP};
+    struct sigaction action;
     sigemptyset(set);
-    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
-        sigaddset(set, watched[i]);
+    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
+        if (sigaction(stopping[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(set, stopping[i]);
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would take the child's status away */
+    sigaddset(set, SIGCHLD);
 }
 
 /* In the child. The process group keeps a terminal's Ctrl-C away from mpirun, which would end
@@ -186,7 +190,8 @@ static void pass_signal(struct job *j, int number)
     }
 }
 
-/* Until mpirun has ended; its wait status. */
+/* Until mpirun has ended; its wait status. The request to stop is repeated: mpirun drops what comes
+ * before it has started the ranks. */
 static int wait_for(struct job *j, int signals)
 {
     int status = 0;
@@ -194,7 +199,10 @@ static int wait_for(struct job *j, int signals)
         struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
                                {.fd = j->handover.fd, .events = POLLIN}};
         struct signalfd_siginfo info;
-        if (poll(fds, 2, -1) < 0)
+        int ready = poll(fds, 2, j->stops == 1 ? 500 : -1);
+        if (ready == 0)
+            kill(j->pid, SIGUSR1);
+        if (ready <= 0)
             continue;
         if (fds[0].revents && read(signals, &info, sizeof info) == sizeof info)
             pass_signal(j, (int)info.ssi_signo);

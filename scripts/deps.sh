@@ -27,6 +27,7 @@ libxxhash-dev           build            library libxxhash
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
+procps                  test             command pgrep
 python3-torch           reference        python torch
 python3-torchvision     reference        python torchvision
 python3-pil             reference        python PIL

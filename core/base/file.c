@@ -158,7 +158,7 @@ enum qsv_status qsv_file_make_folder(const char *path, struct qsv_error *err)
     if (!p)
         return qsv_fail_memory(err, path);
     enum qsv_status st = QSV_OK;
-    for (char *s = p + 1; !st; s++) {
+    for (char *s = *p ? p + 1 : p; !st; s++) {
         if (*s && *s != '/')
             continue;
         char c = *s;

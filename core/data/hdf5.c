@@ -84,6 +84,24 @@ static bool is_complete(hid_t dataset, hid_t list)
     return ok;
 }
 
+/* h5py writes lzf, which libhdf5 itself does not have. */
+static enum qsv_status check_filters(hid_t list, const char *name, struct qsv_error *err)
+{
+    for (int i = 0, n = H5Pget_nfilters(list); i < n; i++) {
+        char filter[64] = "";
+        size_t n_values = 0;
+        unsigned flags;
+        H5Z_filter_t id =
+            H5Pget_filter2(list, (unsigned)i, &flags, &n_values, NULL, sizeof filter, filter, NULL);
+        if (id < 0 || H5Zfilter_avail(id) <= 0)
+            return qsv_fail(err, QSV_EINPUT,
+                            "dataset '%s' is compressed by filter %d '%.63s', which libhdf5 here "
+                            "does not have; gzip and no compression can be read",
+                            name, (int)id, filter);
+    }
+    return QSV_OK;
+}
+
 static enum qsv_status check_layout(hid_t dataset, const char *name, hsize_t *rows,
                                     struct qsv_error *err)
 {
@@ -99,6 +117,8 @@ static enum qsv_status check_layout(hid_t dataset, const char *name, hsize_t *ro
     else if (!is_complete(dataset, list))
         st = qsv_fail(err, QSV_EINPUT, "dataset '%s' holds fewer bytes than its dimensions say",
                       name);
+    else
+        st = check_filters(list, name, err);
     if (list >= 0)
         H5Pclose(list);
     return st;
@@ -138,7 +158,7 @@ static enum qsv_status check_size(const struct hdf5 *x, struct qsv_error *err)
 
 static enum qsv_status open_both(struct hdf5 *x, struct qsv_data_info *info, struct qsv_error *err)
 {
-    hsize_t n_labels, block, rows;
+    hsize_t n_labels = 0, block, rows;
     enum qsv_status st = open_dataset(&x->images, x->file, "images", 4, x->dims, &block, err);
     if (!st && !is_integer(x->images, 1, false))
         st = qsv_fail(err, QSV_EINPUT, "dataset 'images' is not of unsigned bytes");

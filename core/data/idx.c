@@ -99,7 +99,7 @@ static void close_idx(void *state)
 static enum qsv_status read_both(struct idx *x, struct qsv_data_info *info, const char *images,
                                  const char *labels, struct qsv_error *err)
 {
-    uint32_t dims[MAX_DIMS] = {0}, n_dims, n_labels;
+    uint32_t dims[MAX_DIMS] = {0}, n_dims, n_labels = 0;
     enum qsv_status st = read_file(&x->pixels, images, 3, 4, &n_dims, dims, err);
     if (!st)
         st = read_file(&x->labels, labels, 1, 1, &(uint32_t){0}, &n_labels, err);

@@ -56,6 +56,9 @@ void qsv_engine_destroy(struct qsv_engine *e)
     free(e->weights);
     free(e->potential_offset);
     free(e->context.arena);
+    for (size_t i = 0; e->context.geometry && i < e->model->graph.n_layers; i++)
+        qsv_geometry_fini(&e->context.geometry[i]);
+    free(e->context.geometry);
     qsv_scratch_fini(&e->context.scratch);
     qsv_plan_fini(&e->plan);
     free(e);
@@ -91,13 +94,14 @@ enum qsv_status qsv_engine_create(struct qsv_engine **out, const struct qsv_mode
     e->max_batch = max_batch;
     enum qsv_status st = qsv_plan_init(&e->plan, model, max_batch, err);
     if (!st)
-        st = qsv_scratch_init(&e->context.scratch, model, err);
+        st = qsv_scratch_init(&e->context.scratch, model, kernels, max_batch, err);
     if (!st)
         st = lay_out_potentials(e, err);
     if (!st) {
         e->weights = qsv_alloc(model->graph.n_layers * QSV_N_FORMATS, sizeof *e->weights);
         e->context.arena = qsv_alloc_aligned(e->plan.arena_bytes, 1);
-        if (!e->weights || !e->context.arena)
+        e->context.geometry = qsv_alloc(model->graph.n_layers, sizeof *e->context.geometry);
+        if (!e->weights || !e->context.arena || !e->context.geometry)
             st = qsv_fail_memory(err, "the engine's values");
     }
     e->context.model = model;
@@ -135,9 +139,10 @@ static enum qsv_status find_weights(const struct qsv_weights **out, struct run *
 {
     struct qsv_weights *w = &r->engine->weights[layer * QSV_N_FORMATS + (size_t)entry->format];
     *out = w;
-    if (w->width)
+    if (w->made)
         return QSV_OK;
-    return qsv_weights_init(w, &r->engine->model->graph.layers[layer], entry, r->err);
+    return qsv_weights_init(w, &r->engine->model->graph.layers[layer], entry,
+                            r->engine->context.kernels->index_bits, r->err);
 }
 
 static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
@@ -163,17 +168,10 @@ static enum qsv_status trace_lif(struct run *r, const struct qsv_plan_step *s)
     const struct qsv_step_context *c = &r->engine->context;
     const struct qsv_value *v = &c->plan->values[s->out];
     const size_t pixels = (size_t)v->shape.h * v->shape.w;
-    uint8_t *bytes = qsv_alloc((size_t)c->n * v->steps * v->shape.c, pixels), *at = bytes;
+    uint8_t *bytes = qsv_alloc((size_t)c->n * v->steps * v->shape.c, pixels);
     if (!bytes)
         return qsv_fail_memory(r->err, "a trace");
-    for (uint32_t i = 0; i < c->n; i++)
-        for (uint32_t t = 0; t < v->steps; t++)
-            for (uint32_t ch = 0; ch < v->shape.c; ch++)
-                for (size_t p = 0; p < pixels; p++) {
-                    const uint16_t *spikes = qsv_step_value(c, s->out, i);
-                    uint16_t word = spikes[(t * pixels + p) * (v->stride / 16) + ch / 16];
-                    *at++ = word >> ch % 16 & 1;
-                }
+    qsv_step_spike_bytes(c, s->out, bytes);
     enum qsv_status st = r->trace->on_spikes(r->trace->context, s->index, c->n, bytes, r->err);
     free(bytes);
     return st;
@@ -206,8 +204,7 @@ static void give_logits(struct run *r, const struct qsv_plan_step *s, const stru
     const uint32_t classes = r->engine->model->classes;
     for (uint32_t m = 0; m < b->n; m++)
         for (uint32_t i = 0; i < c->n; i++)
-            memcpy(r->outputs[b->members[m]].logits + (size_t)i * classes,
-                   qsv_step_value(c, s->out, i), classes * sizeof(float));
+            qsv_step_logits(c, s->out, i, r->outputs[b->members[m]].logits + (size_t)i * classes);
 }
 
 static enum qsv_status run_step(struct run *r, const struct qsv_plan_step *s,
@@ -252,7 +249,7 @@ static size_t copy_live(struct qsv_engine *e, uint32_t step, uint8_t *out, bool 
     for (uint32_t v = 0; v < e->plan.n_values; v++) {
         if (!qsv_plan_is_live(&e->plan, v, step))
             continue;
-        const size_t bytes = e->plan.values[v].image_bytes * e->context.n;
+        const size_t bytes = qsv_value_bytes(&e->plan.values[v], e->context.n);
         uint8_t *value = e->context.arena + e->plan.values[v].offset;
         if (restore)
             memcpy(value, out + at, bytes);
@@ -339,8 +336,11 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
         members[i] = i;
     }
     e->context.n = n;
-    enum qsv_status st =
-        n_networks ? run_branch(&r, (struct branch){members, n_networks}, 0, 0) : QSV_OK;
+    enum qsv_status st = QSV_OK;
+    for (uint32_t l = 0; !st && l < e->model->graph.n_layers; l++)
+        st = qsv_geometry_make(&e->context.geometry[l], &e->model->graph.layers[l], n, err);
+    if (!st)
+        st = n_networks ? run_branch(&r, (struct branch){members, n_networks}, 0, 0) : QSV_OK;
     free(members);
     return st;
 }

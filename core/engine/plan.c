@@ -19,17 +19,33 @@ bool qsv_plan_is_live(const struct qsv_plan *p, uint32_t value, uint32_t step)
     return p->values[value].defined < step && p->values[value].last_used >= step;
 }
 
+/* Kernels write whole vectors: up to a word past the last position. */
+enum { SPARE = QSV_WORD };
+
+struct qsv_grid qsv_value_grid(const struct qsv_value *v, uint32_t images)
+{
+    return qsv_grid_of(images, v->shape.h, v->shape.w, v->steps);
+}
+
+size_t qsv_value_stride(const struct qsv_value *v, uint32_t images)
+{
+    return qsv_value_grid(v, images).n + SPARE;
+}
+
+size_t qsv_value_bytes(const struct qsv_value *v, uint32_t images)
+{
+    if (v->spikes) /* and a word that reading across a word's end touches */
+        return ((size_t)v->shape.c * qsv_value_grid(v, images).n / QSV_WORD + 1) * sizeof(uint64_t);
+    return v->shape.c * qsv_value_stride(v, images) * sizeof(float);
+}
+
 static struct qsv_value value_of(const struct qsv_node *n, uint32_t time_steps)
 {
-    struct qsv_value v = {
+    return (struct qsv_value){
         .shape = n->out,
         .steps = n->per_step ? time_steps : 1,
-        .stride = (n->out.c + QSV_LANES - 1) / QSV_LANES * QSV_LANES,
         .spikes = n->op == QSV_OP_LIF,
     };
-    size_t cells = (size_t)v.steps * n->out.h * n->out.w * v.stride;
-    v.image_bytes = v.spikes ? cells / 8 : cells * sizeof(float);
-    return v;
 }
 
 /* values and steps in graph order; value_at [n_nodes]: the value that a node's result lies in. */
@@ -64,12 +80,12 @@ static bool lives_overlap(const struct qsv_value *a, const struct qsv_value *b)
 /* First fit: the lowest offset where no value that lives at the same time lies. */
 static size_t find_place(const struct qsv_plan *p, uint32_t value, size_t bytes, uint32_t batch)
 {
-    size_t at = 0;
+    size_t at = QSV_ALIGN; /* kernels may read a word before the first value */
     for (bool moved = true; moved;) {
         moved = false;
         for (uint32_t i = 0; i < value; i++) {
             const struct qsv_value *o = &p->values[i];
-            size_t end = o->offset + o->image_bytes * batch;
+            size_t end = o->offset + qsv_value_bytes(o, batch);
             if (lives_overlap(o, &p->values[value]) && at < end && o->offset < at + bytes) {
                 at = (end + QSV_ALIGN - 1) / QSV_ALIGN * QSV_ALIGN;
                 moved = true;
@@ -83,11 +99,11 @@ static enum qsv_status place(struct qsv_plan *p, uint32_t batch, struct qsv_erro
 {
     for (uint32_t i = 0; i < p->n_values; i++) {
         struct qsv_value *v = &p->values[i];
-        if (v->image_bytes > max_arena / batch)
-            return qsv_fail(err, QSV_EINPUT, "a value of %zu bytes an image is too large",
-                            v->image_bytes);
-        v->offset = find_place(p, i, v->image_bytes * batch, batch);
-        size_t end = v->offset + v->image_bytes * batch;
+        const size_t bytes = qsv_value_bytes(v, batch);
+        if (bytes > max_arena)
+            return qsv_fail(err, QSV_EINPUT, "a value of %zu bytes is too large", bytes);
+        v->offset = find_place(p, i, bytes, batch);
+        size_t end = v->offset + bytes;
         p->arena_bytes = end > p->arena_bytes ? end : p->arena_bytes;
     }
     return QSV_OK;

@@ -1,25 +1,31 @@
 /* The plan: a graph lowered to steps over values in one arena, made once when an engine is made.
  *
- * A value is what a node gives, for max_batch images: real ones f32 [image][step][pixel][stride],
- * spikes bits [image][step][pixel][stride / 16] words of 16 channels; stride is the channel count
- * rounded up to QSV_LANES, the rest zeros. Norms have no value of their own: they are folded into
- * the layer before. Values whose lives do not overlap share memory.
+ * A value is what a node gives, planar over the positions of a batch (core/kernels/kernels.h,
+ * "Layouts"): real ones f32 [channel][stride], spikes [channel][positions / 64] words. Norms have
+ * no value of their own: they are folded into the layer before. Values whose lives do not overlap
+ * share memory.
  */
 #ifndef QSV_PLAN_H
 #define QSV_PLAN_H
 
+#include "core/engine/grid.h"
 #include "core/graph.h"
 #include "core/model.h"
 
 struct qsv_value {
     struct qsv_shape shape;
-    uint32_t steps;  /* 1, or the model's time steps */
-    uint32_t stride; /* channels, padded */
+    uint32_t steps; /* 1, or the model's time steps */
     bool spikes;
-    size_t image_bytes;          /* of one image */
     size_t offset;               /* in the arena */
     uint32_t defined, last_used; /* steps */
 };
+
+/* How a value lies for this many images. */
+struct qsv_grid qsv_value_grid(const struct qsv_value *v, uint32_t images);
+size_t
+qsv_value_stride(const struct qsv_value *v,
+                 uint32_t images); /* floats a channel of a real value; more than its positions */
+size_t qsv_value_bytes(const struct qsv_value *v, uint32_t images);
 
 struct qsv_plan_step {
     enum qsv_op op;

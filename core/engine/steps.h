@@ -9,13 +9,17 @@
 
 /* Working memory of the steps, sized for the model's largest layer. */
 struct qsv_scratch {
-    uint32_t *events;      /* channels that fired, pixel by pixel */
-    uint32_t *first_event; /* [pixels + 1] */
-    uint32_t *rows;        /* weight rows of one output pixel */
-    int32_t *sums;         /* [width] */
-    float *patches;        /* inputs of some output pixels, k innermost; or spikes as floats */
-    int32_t *products;     /* attention: [channels][channels / heads] */
-    int32_t *potentials;   /* [stride] of one image; attention: one token's spikes or sums */
+    uint8_t *index;     /* spikes of a layer's input as indices */
+    uint64_t *gathered; /* spikes of a layer whose taps do not read by offset */
+    uint8_t *tables;    /* qsv_code_conv's */
+    uint16_t *events;   /* qsv_row_conv's, of one block */
+    uint32_t *first_event;
+    uint32_t *list;
+    float *tile;
+    float *patches; /* real inputs of some output positions, [k][positions]; or one channel's spikes
+                       as floats */
+    uint64_t *heads; /* attention: q, k and v of one head, [3][channels][words] */
+    int32_t *counts;
 };
 
 struct qsv_step_context {
@@ -24,15 +28,23 @@ struct qsv_step_context {
     const struct qsv_plan *plan;
     uint8_t *arena;
     struct qsv_scratch scratch;
-    uint32_t n; /* images */
+    struct qsv_geometry *geometry; /* [n_layers], made for n images */
+    uint32_t n;                    /* images */
 };
 
 enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *model,
+                                 const struct qsv_kernels *kernels, uint32_t max_batch,
                                  struct qsv_error *err);
 void qsv_scratch_fini(struct qsv_scratch *s);
 
-/* Value v of image i. */
-void *qsv_step_value(const struct qsv_step_context *c, uint32_t v, uint32_t image);
+/* Where value v begins. */
+void *qsv_step_value(const struct qsv_step_context *c, uint32_t v);
+
+/* Spikes of a LIF's value as bytes: [images][time_steps][c][h][w], 0 or 1. */
+void qsv_step_spike_bytes(const struct qsv_step_context *c, uint32_t v, uint8_t *out);
+
+/* Logits [classes] of one image from the readout's value. */
+void qsv_step_logits(const struct qsv_step_context *c, uint32_t v, uint32_t image, float *out);
 
 /* pixels u8 [n][h][w][c] */
 void qsv_step_input(struct qsv_step_context *c, const struct qsv_plan_step *s,

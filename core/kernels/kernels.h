@@ -2,77 +2,159 @@
  * sums are exact; a real-valued sum runs over k in ascending order with fused multiply-add into one
  * accumulator an output; elementwise formulas are written out, one rounding an operation.
  *
- * Layouts: values are [pixel][stride], channels innermost, padded to QSV_LANES with zeros. Spikes
- * are bits, [pixel][stride / 16] words of 16 channels, channel c in bit c % 16 of word c / 16.
- * Weight rows are [k][width], outputs innermost, padded with zeros: k = tap x in_ch + channel.
+ * Layouts. A batch's positions are numbered through: time step, then image, then pixel; the
+ * positions of one time step are a *block*, padded to a multiple of 64. Values are planar, f32
+ * [channel][position]; spikes are bits, [channel][position / 64] words, bit position % 64. Padding
+ * positions hold no spike; what real values hold there is of no meaning. k = tap x in_ch + channel.
  */
 #ifndef QSV_KERNELS_H
 #define QSV_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    QSV_LANES = 16,    /* values and f32 rows are padded to this many channels */
-    QSV_ROW_LANES = 32 /* integer rows */
+    QSV_WORD = 64,      /* positions a word of spikes, and what blocks are padded to */
+    QSV_TILE = 128,     /* positions a kernel takes at once */
+    QSV_MAX_WINDOW = 7, /* spikes of a row that are looked up at once */
+    QSV_OUTPUTS = 4     /* output channels are padded to this, weights with zeros */
 };
 
-/* A convolution of one frame of spikes, not depthwise. One of codes and values is given. */
-struct qsv_spike_conv {
-    const uint16_t *spikes; /* [h][w][in_words] */
-    float *out;             /* [out_h][out_w][out_stride] */
-    const int8_t *codes; /* [kernel x kernel x in_ch][width], width a multiple of QSV_ROW_LANES */
-    const float *values; /* the same, width == out_stride */
-    const float *multiplier, *shift; /* [out_stride], padded with zeros; NULL for 1, 0 */
-    uint32_t width, out_stride;
-    int code_max; /* largest magnitude of a code */
-    uint32_t h, w, out_h, out_w, in_ch, in_words;
+/* How the taps of a kernel read a block: output position p reads input position p + offset[tap],
+ * where bit p of mask[tap] is set, and 0 elsewhere. */
+struct qsv_taps {
+    uint32_t n;
+    const ptrdiff_t *offset; /* [n] */
+    const uint64_t *mask;    /* [n][block / 64] */
+};
+
+/* Sums of codes over spikes. Spikes are given as indices: qsv_kernels.index_bits channels of a
+ * position are the bits of one byte. */
+struct qsv_code_conv {
+    const uint8_t *index; /* [taps or 1][groups][index_stride] */
+    size_t index_stride;  /* positions a group */
+    size_t tap_stride;    /* between the taps' indices; 0 where all taps read the same by offset */
+    uint32_t groups;      /* of channels, a tap */
+    struct qsv_taps taps;
+    uint32_t steps, block; /* positions: steps x block */
+    const int8_t *codes;   /* [out_ch, padded][taps][groups x index_bits], padded with zeros */
+    uint32_t out_ch;
+    int code_max;                    /* largest magnitude of a code */
+    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
+    float *out;                      /* [out_ch][out_stride] */
+    size_t out_stride;
+    uint8_t *tables; /* working memory: [qsv_kernels.table_bytes(...)], aligned */
+};
+
+/* Sums of f32 weights over spikes, row by row: out = sum of the rows of the inputs that fired. One
+ * block. */
+struct qsv_row_conv {
+    const uint16_t
+        *events; /* channels that fired, position by position; readable 16 past the last */
+    const uint32_t *first_event; /* [images x h x w + 1] */
+    const float *rows;           /* [kernel x kernel x in_ch][width], outputs innermost */
+    uint32_t width;              /* out_ch padded to 16 */
+    uint32_t images, h, w, out_h, out_w, in_ch, out_ch;
     uint32_t kernel, step, pad;
-    /* Working memory: */
-    uint32_t *events;      /* [h x w x in_ch + QSV_LANES] */
-    uint32_t *first_event; /* [h x w + 1] */
-    uint32_t *rows;        /* [kernel x kernel x in_ch + QSV_LANES] */
-    int32_t *sums;         /* [width] */
+    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
+    float *out;                      /* [out_ch][out_stride], from the block's first position on */
+    size_t out_stride;
+    uint32_t *list; /* working memory: [kernel x kernel x in_ch + 16] */
+    float *tile;    /* working memory: [16][width], aligned */
 };
 
-struct qsv_lif_frames {
-    const float *x;      /* [x_steps][pixels][stride] */
-    uint16_t *spikes;    /* [time_steps][pixels][stride / 16] */
-    int32_t *potentials; /* [stride] added to: sum of round(256 x clip(h, +-128)) over steps and
-                            pixels; NULL: not wanted */
-    uint32_t x_steps;    /* 1 (the same input at every step) or time_steps */
-    uint32_t time_steps, pixels, stride;
-    float v_th, decay; /* decay = 1 / tau */
+/* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p]. */
+struct qsv_dense {
+    const float *x; /* [k][x_stride] */
+    size_t x_stride;
+    const float *weight; /* [out_ch, padded, / 4][k][4] */
+    uint32_t k, out_ch;
+    uint32_t positions;              /* a multiple of 64 */
+    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
+    float *out;                      /* [out_ch][out_stride] */
+    size_t out_stride;
 };
 
+/* One channel of a depthwise convolution: out[p] = sum over taps of weight[tap] x[p + offset[tap]].
+ */
 struct qsv_depthwise {
-    const float *x;                      /* [h][w][stride] */
-    const float *weight;                 /* [kernel x kernel][stride] */
-    float *out;                          /* [out_h][out_w][stride] */
-    uint32_t h, w, out_h, out_w, stride; /* of channels */
-    uint32_t kernel, step, pad;
+    const float *x;      /* [steps x block] */
+    const float *weight; /* [taps] */
+    struct qsv_taps taps;
+    uint32_t steps, block;
+    float multiplier, shift;
+    float *out; /* [steps x block] */
+};
+
+/* One channel of a depthwise convolution of spikes by integer codes; kernel at most QSV_MAX_WINDOW.
+ */
+struct qsv_code_depthwise {
+    const uint64_t *spikes; /* [steps][block / 64], one word readable before and behind */
+    const int8_t *codes;    /* [kernel x kernel] */
+    struct qsv_taps taps;
+    uint32_t kernel, pad;
+    int code_max;
+    uint32_t steps, block;
+    float multiplier, shift;
+    float *out;     /* [steps x block] */
+    uint8_t *index; /* working memory: [steps x block] */
+};
+
+/* One channel of neurons. */
+struct qsv_lif_channel {
+    const float *x;   /* [x_steps][block] */
+    uint64_t *spikes; /* [steps][block / 64] */
+    uint32_t x_steps; /* 1 (the same input at every step) or steps */
+    uint32_t steps, block;
+    uint32_t positions; /* of the block that are not padding */
+    float v_th, decay;  /* decay = 1 / tau */
+    int64_t *potential; /* added to: sum of round(256 x clip(h, +-128)); NULL: not wanted */
+};
+
+/* One head of one frame: counts[i][j] = positions where k[i] and v[j] both fired;
+ * out[j][p] = scale x sum over i of q[i][p] counts[i][j]. Accumulates: one where k and v both
+ * fired, and `channels` for each spike of q. */
+struct qsv_attend {
+    const uint64_t *q, *k, *v; /* [channels][words], bits beyond `tokens` are 0 */
+    uint32_t channels, words, tokens;
+    float scale;
+    int32_t *counts; /* working memory: [channels][channels padded to 16] */
+    float *out;      /* [channels][out_stride]; written up to a multiple of 16 tokens */
+    size_t out_stride;
 };
 
 struct qsv_kernels {
     const char *isa;
-    /* Each output is the sum of the weight rows whose input fired, in ascending k, times
-     * multiplier, plus shift. Returns the number of (output pixel, row) pairs. */
-    uint64_t (*conv_spikes)(const struct qsv_spike_conv *c);
-    /* out [pixels][width] = x [pixels][x_stride](first k channels) times weight [k][width], k
-     * ascending. */
-    void (*dense_f32)(float *out, const float *x, uint32_t x_stride, const float *weight,
-                      uint32_t pixels, uint32_t k, uint32_t width);
-    /* Taps in ascending order; a tap outside the input adds 0. */
-    void (*depthwise_f32)(const struct qsv_depthwise *d);
-    /* Per pixel and channel, for each time step: h = v + (x - v) x decay; spike where h >= v_th; v
-     * = 0 where it fired, else h; v begins at 0. Returns the number of spikes. */
-    uint64_t (*lif)(const struct qsv_lif_frames *f);
-    /* x = x * multiplier + shift, [pixels][width]; multiplier, shift [width] padded with zeros, or
-     * NULL for 1, 0. */
-    void (*affine_f32)(float *x, const float *multiplier, const float *shift, uint32_t pixels,
-                       uint32_t width);
-    /* out = a + b */
+    uint32_t index_bits; /* channels an index */
+    /* index[g][p] = spikes of channels g x index_bits ... at position p; channels beyond the last
+     * are silent. */
+    void (*make_index)(uint8_t *index, size_t index_stride, const uint64_t *spikes,
+                       uint32_t channels, uint32_t positions);
+    /* Bytes of working memory that code_conv needs for a layer. */
+    size_t (*table_bytes)(uint32_t taps, uint32_t groups);
+    void (*code_conv)(const struct qsv_code_conv *c);
+    /* Lists the channels that fired at each position, ascending; *events may be written 16 past the
+     * last. */
+    void (*list_events)(uint16_t *events, uint32_t *first_event, const uint8_t *index,
+                        size_t index_stride, uint32_t groups, uint32_t positions);
+    void (*row_conv)(const struct qsv_row_conv *c);
+    void (*dense)(const struct qsv_dense *d);
+    void (*depthwise)(const struct qsv_depthwise *d);
+    void (*code_depthwise)(const struct qsv_code_depthwise *d);
+    /* Spikes as 0.0 and 1.0. */
+    void (*expand)(float *out, const uint64_t *spikes, size_t words);
+    /* For each time step: h = v + (x - v) x decay; spike where h >= v_th; v = 0 where it fired,
+     * else h; v begins at 0. Returns the number of spikes. */
+    uint64_t (*lif)(const struct qsv_lif_channel *f);
+    /* Returns the number of accumulates. */
+    uint64_t (*attend)(const struct qsv_attend *a);
+    /* out = a + b; n a multiple of 16 */
     void (*add)(float *out, const float *a, const float *b, size_t n);
+    /* Number of set bits of spikes [words], each position counted by the masks: sum over classes of
+     * value x popcount(spikes & mask). */
+    uint64_t (*weigh)(const uint64_t *spikes, uint32_t steps, uint32_t words, const uint64_t *mask,
+                      const uint32_t *value, uint32_t classes);
 };
 
 /* Every table that was built, scalar first; NULL-terminated. */

@@ -1,15 +1,19 @@
 /* Every kernel table that this CPU runs against the scalar one, bit for bit, at sizes below, at and
- * above the vector width, with silent, full and random spikes and the largest codes. */
+ * above a word of positions, with silent, full and random spikes and the largest codes; the scalar
+ * one against sums written down here. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
+#include "core/engine/grid.h"
+#include "core/engine/weights.h"
 #include "core/kernels/kernels.h"
 
 enum { SEED = 20 };
@@ -21,185 +25,361 @@ static uint32_t round_up(uint32_t n, uint32_t to)
 
 static float *random_values(struct qsv_rng *r, size_t n)
 {
-    float *v = qsv_alloc_aligned(n + QSV_LANES, sizeof *v);
+    float *v = qsv_alloc_aligned(n + 64, sizeof *v);
     assert_non_null(v);
     for (size_t i = 0; i < n; i++)
         v[i] = (float)(qsv_rng_unit(r) * 4 - 2);
     return v;
 }
 
-/* [pixels][words], spikes in the first `channels` bits of each pixel. */
-static uint16_t *random_spikes(struct qsv_rng *r, size_t pixels, uint32_t channels, double rate)
+/* [channels][n / 64], a word to spare on either side; free what *memory becomes. */
+static uint64_t *random_spikes(struct qsv_rng *r, const struct qsv_grid *g, uint32_t channels,
+                               double rate, uint64_t **memory)
 {
-    uint32_t words = round_up(channels, 16) / 16;
-    uint16_t *s = qsv_alloc_aligned(pixels * words, sizeof *s);
-    assert_non_null(s);
-    for (size_t p = 0; p < pixels; p++)
-        for (uint32_t c = 0; c < channels; c++)
-            if (qsv_rng_unit(r) < rate)
-                s[p * words + c / 16] |= (uint16_t)(1u << c % 16);
+    size_t words = g->n / 64;
+    *memory = qsv_alloc_aligned(channels * words + 2, sizeof **memory);
+    assert_non_null(*memory);
+    uint64_t *s = *memory + 1;
+    for (uint32_t c = 0; c < channels; c++)
+        for (size_t p = 0; p < g->n; p++)
+            if (p % g->block < (size_t)g->images * g->h * g->w && qsv_rng_unit(r) < rate)
+                s[c * words + p / 64] |= (uint64_t)1 << p % 64;
     return s;
 }
 
 struct conv_case {
-    uint32_t in_ch, out_ch, h, w, kernel, step, pad;
+    uint32_t in_ch, out_ch, h, w, kernel, stride, pad, images, steps;
     int code_max; /* 0: f32 values */
     double rate;
 };
 
-static void run_conv(const struct qsv_kernels *k, const struct conv_case *t, uint64_t seed,
-                     float **out, size_t *n_out, uint64_t *rows)
+static const struct conv_case conv_cases[] = {
+    {1, 1, 1, 1, 1, 1, 0, 1, 1, 127, 0.5},  {6, 4, 8, 8, 1, 1, 0, 1, 2, 7, 0.2},
+    {7, 5, 3, 3, 3, 1, 1, 2, 1, 7, 0.3},    {13, 9, 5, 7, 3, 1, 1, 3, 2, 31, 0.4},
+    {24, 16, 12, 12, 3, 1, 1, 1, 4, 8, 1},  {48, 6, 4, 4, 3, 1, 1, 5, 3, 128, 1},
+    {130, 12, 5, 5, 3, 1, 1, 2, 2, 128, 1}, {70, 8, 11, 6, 3, 1, 1, 2, 1, 32, 1},
+    {8, 12, 9, 8, 3, 2, 1, 3, 2, 7, 0.3},   {5, 4, 7, 70, 3, 2, 1, 1, 1, 1, 0.5},
+    {4, 4, 6, 6, 5, 3, 2, 2, 1, 3, 0.4},    {3, 8, 6, 5, 3, 1, 0, 1, 2, 3, 0.5},
+    {20, 8, 4, 4, 1, 1, 0, 4, 4, 127, 0},   {1, 1, 1, 1, 3, 1, 1, 1, 1, 0, 1},
+    {16, 64, 5, 5, 3, 1, 1, 3, 2, 0, 0.3},  {33, 65, 4, 7, 3, 2, 1, 2, 1, 0, 0.2},
+    {80, 144, 3, 3, 1, 1, 0, 7, 2, 0, 0.5}, {9, 17, 6, 5, 5, 1, 2, 2, 1, 0, 1},
+};
+
+static struct qsv_layer layer_of(const struct conv_case *t)
+{
+    return (struct qsv_layer){
+        .name = (char *)(uintptr_t) "layer",
+        .out_ch = t->out_ch,
+        .in_ch = t->in_ch,
+        .groups = 1,
+        .kernel = t->kernel,
+        .stride = t->stride,
+        .pad = t->pad,
+        .spike_input = true,
+        .in = {t->in_ch, t->h, t->w},
+        .out = {t->out_ch, (t->h + 2 * t->pad - t->kernel) / t->stride + 1,
+                (t->w + 2 * t->pad - t->kernel) / t->stride + 1},
+        .n_weights = (uint64_t)t->out_ch * t->in_ch * t->kernel * t->kernel,
+    };
+}
+
+/* A convolution by definition: codes or values [out][in][ky][kx], sums in the stated order. */
+static float by_definition(const struct qsv_layer *l, const struct qsv_bank_entry *e,
+                           const uint64_t *spikes, const struct qsv_grid *in, uint32_t o,
+                           uint32_t frame, uint32_t oy, uint32_t ox)
+{
+    float real = 0;
+    int32_t sum = 0;
+    for (uint32_t k = 0; k < l->kernel * l->kernel * l->in_ch; k++) {
+        const uint32_t tap = k / l->in_ch, c = k % l->in_ch;
+        const int64_t y = (int64_t)oy * l->stride + tap / l->kernel - l->pad;
+        const int64_t x = (int64_t)ox * l->stride + tap % l->kernel - l->pad;
+        if (y < 0 || y >= in->h || x < 0 || x >= in->w)
+            continue;
+        const size_t p = (size_t)(frame / in->images) * in->block +
+                         ((size_t)(frame % in->images) * in->h + (size_t)y) * in->w + (size_t)x;
+        if (!(spikes[c * (in->n / 64) + p / 64] >> p % 64 & 1))
+            continue;
+        const size_t at = ((size_t)o * l->in_ch + c) * l->kernel * l->kernel + tap;
+        sum += e->codes ? e->codes[at] : 0;
+        real += e->codes ? 0 : e->values[at];
+    }
+    return e->codes ? (float)sum : real;
+}
+
+struct conv_data {
+    struct qsv_layer layer;
+    struct qsv_grid in, out;
+    struct qsv_geometry geometry;
+    struct qsv_bank_entry entry;
+    int8_t *codes;
+    float *values, *multiplier, *shift;
+    uint64_t *spikes, *spikes_memory;
+};
+
+static void make_conv(struct conv_data *d, const struct conv_case *t, uint64_t seed)
 {
     struct qsv_rng r;
     qsv_rng_seed(&r, seed);
-    struct qsv_spike_conv c = {
-        .h = t->h,
-        .w = t->w,
-        .out_h = (t->h + 2 * t->pad - t->kernel) / t->step + 1,
-        .out_w = (t->w + 2 * t->pad - t->kernel) / t->step + 1,
-        .in_ch = t->in_ch,
-        .in_words = round_up(t->in_ch, 16) / 16,
-        .out_stride = round_up(t->out_ch, QSV_LANES),
-        .width = round_up(t->out_ch, t->code_max ? QSV_ROW_LANES : QSV_LANES),
-        .code_max = t->code_max,
-        .kernel = t->kernel,
-        .step = t->step,
-        .pad = t->pad,
-    };
-    size_t k_rows = (size_t)t->kernel * t->kernel * t->in_ch, cells = k_rows * c.width;
-    uint16_t *spikes = random_spikes(&r, (size_t)t->h * t->w, t->in_ch, t->rate);
-    int8_t *codes = qsv_alloc_aligned(cells, 1);
-    float *values = random_values(&r, cells), *multiplier = random_values(&r, c.out_stride);
-    float *shift = random_values(&r, c.out_stride);
-    for (size_t i = 0; t->code_max && i < cells; i++)
-        codes[i] = (int8_t)(t->rate == 1
-                                ? -t->code_max
-                                : (int)qsv_rng_below(&r, 2u * (unsigned)t->code_max) - t->code_max);
-    *n_out = (size_t)c.out_h * c.out_w * c.out_stride;
-    *out = qsv_alloc_aligned(*n_out, sizeof **out);
-    c.spikes = spikes;
-    c.codes = t->code_max ? codes : NULL;
-    c.values = t->code_max ? NULL : values;
-    c.multiplier = seed % 3 ? multiplier : NULL;
-    c.shift = seed % 4 ? shift : NULL;
-    c.out = *out;
-    c.events = qsv_alloc((size_t)t->h * t->w * t->in_ch + QSV_LANES, sizeof *c.events);
-    c.first_event = qsv_alloc((size_t)t->h * t->w + 1, sizeof *c.first_event);
-    c.rows = qsv_alloc(k_rows + QSV_LANES, sizeof *c.rows);
-    c.sums = qsv_alloc_aligned(c.width, sizeof *c.sums);
-    *rows = k->conv_spikes(&c);
-    free(c.events);
-    free(c.first_event);
-    free(c.rows);
-    free(c.sums);
-    free(spikes);
-    free(codes);
-    free(values);
-    free(multiplier);
-    free(shift);
+    memset(d, 0, sizeof *d);
+    d->layer = layer_of(t);
+    d->in = qsv_grid_of(t->images, t->h, t->w, t->steps);
+    d->out = qsv_grid_of(t->images, d->layer.out.h, d->layer.out.w, t->steps);
+    d->spikes = random_spikes(&r, &d->in, t->in_ch, t->rate, &d->spikes_memory);
+    size_t n = (size_t)d->layer.n_weights;
+    d->codes = qsv_alloc(n, 1);
+    for (size_t i = 0; t->code_max && i < n; i++)
+        d->codes[i] = (int8_t)(t->rate == 1 ? (seed % 2 ? -t->code_max : t->code_max - 1)
+                                            : (int)qsv_rng_below(&r, 2u * (unsigned)t->code_max) -
+                                                  t->code_max);
+    d->values = random_values(&r, n);
+    d->multiplier = random_values(&r, t->out_ch);
+    d->shift = random_values(&r, t->out_ch);
+    d->entry = (struct qsv_bank_entry){.format = t->code_max ? QSV_INT8 : QSV_F32,
+                                       .codes = t->code_max ? d->codes : NULL,
+                                       .values = t->code_max ? NULL : d->values};
+    assert_int_equal(qsv_geometry_make(&d->geometry, &d->layer, t->images, NULL), QSV_OK);
+}
+
+static void drop_conv(struct conv_data *d)
+{
+    qsv_geometry_fini(&d->geometry);
+    free(d->codes);
+    free(d->values);
+    free(d->multiplier);
+    free(d->shift);
+    free(d->spikes_memory);
+}
+
+static void run_codes(const struct qsv_kernels *k, struct conv_data *d, const struct qsv_weights *w,
+                      float *out, size_t stride)
+{
+    const struct qsv_layer *l = &d->layer;
+    const uint32_t groups = (l->in_ch + k->index_bits - 1) / k->index_bits,
+                   taps = l->kernel * l->kernel;
+    uint8_t *index = qsv_alloc_aligned((size_t)taps * groups * d->out.n + 64, 1);
+    uint8_t *tables = qsv_alloc_aligned(k->table_bytes(taps, groups), 1);
+    struct qsv_code_conv call = {index,         d->out.n,     0,        groups,    d->geometry.taps,
+                                 d->out.steps,  d->out.block, w->codes, l->out_ch, w->code_max,
+                                 d->multiplier, d->shift,     out,      stride,    tables};
+    if (qsv_layer_is_same(l)) {
+        k->make_index(index, d->out.n, d->spikes, l->in_ch, (uint32_t)d->out.n);
+    } else {
+        uint64_t *gathered = qsv_alloc((size_t)taps * l->in_ch * (d->out.n / 64) + 1, 8);
+        qsv_grid_gather(gathered, d->spikes, l, d->in.images, d->in.steps);
+        call.tap_stride = groups * d->out.n;
+        for (uint32_t t = 0; t < taps; t++)
+            k->make_index(index + t * call.tap_stride, d->out.n,
+                          gathered + (size_t)t * l->in_ch * (d->out.n / 64), l->in_ch,
+                          (uint32_t)d->out.n);
+        free(gathered);
+    }
+    k->code_conv(&call);
+    free(index);
+    free(tables);
+}
+
+static void run_rows(const struct qsv_kernels *k, struct conv_data *d, const struct qsv_weights *w,
+                     float *out, size_t stride)
+{
+    const struct qsv_layer *l = &d->layer;
+    const uint32_t groups = (l->in_ch + k->index_bits - 1) / k->index_bits,
+                   pixels = d->in.images * d->in.h * d->in.w;
+    uint8_t *index = qsv_alloc_aligned(groups * d->in.n + 64, 1);
+    uint16_t *events = qsv_alloc((size_t)pixels * l->in_ch + 32, 2);
+    uint32_t *first = qsv_alloc(pixels + 1, 4),
+             *list = qsv_alloc((size_t)l->kernel * l->kernel * l->in_ch + 32, 4);
+    float *tile = qsv_alloc_aligned((size_t)16 * w->width, 4);
+    struct qsv_row_conv call = {events,    first,     w->values, w->width, d->in.images,
+                                d->in.h,   d->in.w,   d->out.h,  d->out.w, l->in_ch,
+                                l->out_ch, l->kernel, l->stride, l->pad,   d->multiplier,
+                                d->shift,  out,       stride,    list,     tile};
+    k->make_index(index, d->in.n, d->spikes, l->in_ch, (uint32_t)d->in.n);
+    for (uint32_t t = 0; t < d->in.steps; t++) {
+        k->list_events(events, first, index + (size_t)t * d->in.block, d->in.n, groups, pixels);
+        call.out = out + (size_t)t * d->out.block;
+        k->row_conv(&call);
+    }
+    free(index);
+    free(events);
+    free(first);
+    free(list);
+    free(tile);
 }
 
 static void check_conv(const struct qsv_kernels *k, const struct conv_case *t, uint64_t seed)
 {
-    float *want, *got;
-    size_t n;
-    uint64_t want_rows, got_rows;
-    run_conv(&qsv_kernels_scalar, t, seed, &want, &n, &want_rows);
-    run_conv(k, t, seed, &got, &n, &got_rows);
-    if (memcmp(want, got, n * sizeof *want) || want_rows != got_rows)
-        fail_msg("%s: conv %u->%u %ux%u kernel %u/%u pad %u codes %d rate %g seed %llu differs",
-                 k->isa, t->in_ch, t->out_ch, t->h, t->w, t->kernel, t->step, t->pad, t->code_max,
-                 t->rate, (unsigned long long)seed);
-    free(want);
-    free(got);
+    struct conv_data d;
+    struct qsv_weights w;
+    make_conv(&d, t, seed);
+    assert_int_equal(qsv_weights_init(&w, &d.layer, &d.entry, k->index_bits, NULL), QSV_OK);
+    size_t stride = d.out.n + 64;
+    float *out = qsv_alloc_aligned(t->out_ch * stride, sizeof *out);
+    (t->code_max ? run_codes : run_rows)(k, &d, &w, out, stride);
+    for (uint32_t o = 0; o < t->out_ch; o++)
+        for (uint32_t f = 0; f < t->steps * t->images; f++)
+            for (uint32_t p = 0; p < d.out.h * d.out.w; p++) {
+                float want = by_definition(&d.layer, &d.entry, d.spikes, &d.in, o, f, p / d.out.w,
+                                           p % d.out.w);
+                want = want * d.multiplier[o];
+                want = want + d.shift[o];
+                float got = out[o * stride + (size_t)(f / t->images) * d.out.block +
+                                (size_t)(f % t->images) * d.out.h * d.out.w + p];
+                if (memcmp(&want, &got, sizeof got))
+                    fail_msg(
+                        "%s: case %zu seed %llu output %u frame %u pixel %u: %.9g, expected %.9g",
+                        k->isa, (size_t)(t - conv_cases), (unsigned long long)seed, o, f, p,
+                        (double)got, (double)want);
+            }
+    free(out);
+    qsv_weights_fini(&w);
+    drop_conv(&d);
 }
 
-static void test_conv_spikes(void **state)
+#define EACH_TABLE(k)                                                                              \
+    for (size_t k##_i = 0; qsv_kernels_built[k##_i]; k##_i++)                                      \
+        for (const struct qsv_kernels *k = qsv_kernels_built[k##_i]; k && qsv_kernels_usable(k);   \
+             k = NULL)
+
+static void test_conv(void **state)
 {
-    static const struct conv_case cases[] = {
-        {1, 1, 1, 1, 1, 1, 0, 127, 0.5},    {16, 16, 4, 5, 1, 1, 0, 7, 0.2},
-        {15, 31, 3, 3, 3, 1, 1, 7, 0.3},    {17, 33, 7, 5, 3, 1, 1, 31, 0.2},
-        {48, 129, 6, 6, 3, 2, 1, 127, 0.1}, {64, 256, 4, 4, 3, 1, 1, 128, 1},
-        {320, 80, 3, 3, 3, 1, 1, 128, 1},   {20, 70, 5, 4, 1, 2, 0, 1, 0.5},
-        {8, 24, 6, 6, 5, 3, 2, 3, 0.4},     {32, 64, 4, 4, 3, 1, 1, 7, 0},
-        {1, 1, 1, 1, 3, 1, 1, 0, 1},        {16, 64, 5, 5, 3, 1, 1, 0, 0.3},
-        {33, 65, 4, 7, 3, 2, 1, 0, 0.2},    {80, 144, 3, 3, 1, 1, 0, 0, 0.5},
-    };
     (void)state;
-    for (size_t i = 1; qsv_kernels_built[i]; i++)
-        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-            for (uint64_t seed = SEED; qsv_kernels_usable(qsv_kernels_built[i]) && seed < SEED + 6;
-                 seed++)
-                check_conv(qsv_kernels_built[i], &cases[c], seed);
+    EACH_TABLE(k)
+    for (size_t c = 0; c < sizeof conv_cases / sizeof *conv_cases; c++)
+        for (uint64_t seed = SEED; seed < SEED + 3; seed++)
+            check_conv(k, &conv_cases[c], seed);
+}
+
+/* Accumulates counted by classes of reach are those of the definition. */
+static void test_weigh(void **state)
+{
+    (void)state;
+    EACH_TABLE(k)
+    for (size_t c = 0; c < sizeof conv_cases / sizeof *conv_cases; c++) {
+        struct conv_data d;
+        make_conv(&d, &conv_cases[c], SEED);
+        const struct qsv_layer *l = &d.layer;
+        uint64_t got = 0, want = 0;
+        for (uint32_t ch = 0; ch < l->in_ch; ch++)
+            got += k->weigh(d.spikes + ch * (d.in.n / 64), d.in.steps, d.in.block / 64,
+                            d.geometry.reach_mask, d.geometry.reach, d.geometry.n_classes);
+        struct qsv_bank_entry ones = {.values = d.values};
+        for (size_t i = 0; i < l->n_weights; i++)
+            d.values[i] = 1;
+        for (uint32_t f = 0; f < d.in.steps * d.in.images; f++)
+            for (uint32_t p = 0; p < d.out.h * d.out.w; p++)
+                want += (uint64_t)by_definition(l, &ones, d.spikes, &d.in, 0, f, p / d.out.w,
+                                                p % d.out.w);
+        assert_int_equal(got, want);
+        drop_conv(&d);
+    }
 }
 
 static void test_dense(void **state)
 {
-    static const uint32_t sizes[][3] = {/* pixels, k, width */
-                                        {1, 1, 16},   {7, 49, 16},  {8, 3, 32},    {9, 20, 48},
-                                        {16, 64, 64}, {49, 80, 80}, {23, 147, 112}};
+    static const uint32_t sizes[][3] = {/* positions, k, outputs */
+                                        {64, 1, 1},
+                                        {128, 49, 16},
+                                        {64, 20, 7},
+                                        {192, 64, 65},
+                                        {448, 147, 24}};
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint32_t pixels = sizes[i][0], k = sizes[i][1], width = sizes[i][2],
-                 stride = round_up(k, 16);
-        float *x = random_values(&r, (size_t)pixels * stride);
-        float *w = random_values(&r, (size_t)k * width);
-        float *want = qsv_alloc_aligned((size_t)pixels * width, sizeof *want);
-        float *got = qsv_alloc_aligned((size_t)pixels * width, sizeof *got);
-        qsv_kernels_scalar.dense_f32(want, x, stride, w, pixels, k, width);
-        for (size_t t = 1; qsv_kernels_built[t]; t++) {
-            if (!qsv_kernels_usable(qsv_kernels_built[t]))
-                continue;
-            qsv_kernels_built[t]->dense_f32(got, x, stride, w, pixels, k, width);
-            assert_memory_equal(want, got, (size_t)pixels * width * sizeof *want);
+        uint32_t n = sizes[i][0], k = sizes[i][1], o = sizes[i][2];
+        size_t stride = n + 64;
+        float *x = random_values(&r, k * stride),
+              *w = random_values(&r, (size_t)k * round_up(o, 4));
+        float *m = random_values(&r, o), *want = random_values(&r, o * stride),
+              *got = random_values(&r, o * stride);
+        for (uint32_t c = 0; c < o; c++)
+            for (uint32_t p = 0; p < n; p++) {
+                float sum = 0;
+                for (uint32_t j = 0; j < k; j++)
+                    sum = fmaf(w[((size_t)(c / 4) * k + j) * 4 + c % 4], x[j * stride + p], sum);
+                want[c * stride + p] = sum * m[c];
+            }
+        EACH_TABLE(t)
+        {
+            struct qsv_dense d = {x, stride, w, k, o, n, m, NULL, got, stride};
+            t->dense(&d);
+            for (uint32_t c = 0; c < o; c++)
+                assert_memory_equal(want + c * stride, got + c * stride, n * sizeof *got);
         }
         free(x);
         free(w);
+        free(m);
         free(want);
         free(got);
     }
 }
 
+/* On reals and on spikes, f32 and codes, against sums over the taps in order. */
 static void test_depthwise(void **state)
 {
-    static const uint32_t sizes[][6] = {/* h, w, stride, kernel, step, pad */
-                                        {1, 1, 16, 7, 1, 3}, {2, 9, 16, 7, 1, 3},
-                                        {7, 7, 48, 3, 1, 1}, {14, 5, 32, 7, 1, 3},
-                                        {9, 9, 16, 3, 2, 1}, {6, 6, 16, 5, 1, 0}};
+    static const uint32_t sizes[][5] = {/* h, w, kernel, images, steps */
+                                        {1, 1, 7, 1, 1},  {2, 9, 7, 3, 2},  {7, 7, 3, 4, 4},
+                                        {14, 5, 7, 1, 2}, {9, 70, 7, 1, 1}, {6, 6, 5, 2, 3}};
+    static const int code_max[] = {1, 7, 32, 128};
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const uint32_t *s = sizes[i];
-        struct qsv_depthwise d = {.h = s[0],
-                                  .w = s[1],
-                                  .stride = s[2],
-                                  .kernel = s[3],
-                                  .step = s[4],
-                                  .pad = s[5],
-                                  .out_h = (s[0] + 2 * s[5] - s[3]) / s[4] + 1,
-                                  .out_w = (s[1] + 2 * s[5] - s[3]) / s[4] + 1};
-        size_t n = (size_t)d.out_h * d.out_w * d.stride;
-        float *x = random_values(&r, (size_t)d.h * d.w * d.stride);
-        float *w = random_values(&r, (size_t)d.kernel * d.kernel * d.stride);
-        float *want = qsv_alloc_aligned(n, sizeof *want), *got = qsv_alloc_aligned(n, sizeof *got);
-        d.x = x;
-        d.weight = w;
-        d.out = want;
-        qsv_kernels_scalar.depthwise_f32(&d);
-        for (size_t t = 1; qsv_kernels_built[t]; t++) {
-            if (!qsv_kernels_usable(qsv_kernels_built[t]))
-                continue;
-            d.out = got;
-            qsv_kernels_built[t]->depthwise_f32(&d);
-            assert_memory_equal(want, got, n * sizeof *want);
+    for (size_t i = 0; i < 4 * sizeof sizes / sizeof *sizes; i++) {
+        const uint32_t *s = sizes[i / 4], taps = s[2] * s[2];
+        const int max = code_max[i % 4];
+        struct qsv_layer l = {.name = (char *)(uintptr_t) "dw",
+                              .out_ch = 1,
+                              .in_ch = 1,
+                              .groups = 2,
+                              .kernel = s[2],
+                              .stride = 1,
+                              .pad = s[2] / 2,
+                              .in = {1, s[0], s[1]},
+                              .out = {1, s[0], s[1]}};
+        struct qsv_grid g = qsv_grid_of(s[3], s[0], s[1], s[4]);
+        struct qsv_geometry geometry = {0};
+        uint64_t *memory, *spikes = random_spikes(&r, &g, 1, max == 128 ? 1 : 0.4, &memory);
+        float *x = random_values(&r, g.n), *w = random_values(&r, taps),
+              *out = random_values(&r, g.n);
+        uint8_t *index = qsv_alloc_aligned(g.n + 64, 1);
+        int8_t codes[49];
+        assert_int_equal(qsv_geometry_make(&geometry, &l, s[3], NULL), QSV_OK);
+        for (uint32_t t = 0; t < taps; t++)
+            codes[t] = (int8_t)((int)qsv_rng_below(&r, 2u * (unsigned)max) - max);
+        EACH_TABLE(k)
+        for (int kind = 0; kind < 2; kind++) {
+            struct qsv_depthwise real = {x, w, geometry.taps, g.steps, g.block, 0.75f, 0.5f, out};
+            struct qsv_code_depthwise code = {spikes,  codes,   geometry.taps, s[2], l.pad, max,
+                                              g.steps, g.block, 0.75f,         0.5f, out,   index};
+            if (kind)
+                k->code_depthwise(&code);
+            else
+                k->depthwise(&real);
+            for (size_t p = 0; p < g.n; p++) {
+                float sum = 0;
+                if (p % g.block >= (size_t)s[3] * s[0] * s[1])
+                    continue;
+                for (uint32_t t = 0; t < taps; t++) {
+                    if (!(geometry.mask[t * (g.block / 64) + p % g.block / 64] >> p % 64 & 1))
+                        continue;
+                    size_t at = (size_t)((ptrdiff_t)p + geometry.offset[t]);
+                    if (!kind)
+                        sum = fmaf(w[t], x[at], sum);
+                    else if (spikes[at / 64] >> at % 64 & 1)
+                        sum += (float)codes[t];
+                }
+                sum = sum * 0.75f;
+                sum = sum + 0.5f;
+                assert_memory_equal(&sum, &out[p], sizeof sum);
+            }
         }
+        qsv_geometry_fini(&geometry);
+        free(memory);
         free(x);
         free(w);
-        free(want);
-        free(got);
+        free(out);
+        free(index);
     }
 }
 
@@ -214,89 +394,123 @@ static float edge_value(struct qsv_rng *r)
 
 static void test_lif(void **state)
 {
-    static const uint32_t sizes[][4] = {{1, 16, 1, 1}, {5, 48, 4, 4}, {9, 32, 4, 1}, {3, 16, 3, 3}};
+    static const uint32_t sizes[][3] = {{1, 1, 1}, {70, 4, 4}, {128, 4, 1}, {300, 3, 3}};
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint32_t pixels = sizes[i][0], stride = sizes[i][1], steps = sizes[i][2],
-                 x_steps = sizes[i][3];
-        size_t cells = (size_t)pixels * stride;
-        float *x = qsv_alloc_aligned(cells * x_steps, sizeof *x);
-        uint16_t *want = qsv_alloc_aligned(cells * steps / 16, sizeof *want);
-        uint16_t *got = qsv_alloc_aligned(cells * steps / 16, sizeof *got);
-        int32_t *want_sum = qsv_alloc(stride, sizeof *want_sum), *got_sum;
-        for (size_t c = 0; c < cells * x_steps; c++)
+        uint32_t positions = sizes[i][0], steps = sizes[i][1], x_steps = sizes[i][2],
+                 block = round_up(positions, 64);
+        float *x = qsv_alloc_aligned((size_t)block * x_steps, sizeof *x);
+        uint64_t want[64], got[64];
+        int64_t want_sum = 5, got_sum;
+        for (size_t c = 0; c < (size_t)block * x_steps; c++)
             x[c] = edge_value(&r);
-        struct qsv_lif_frames f = {x, want, want_sum, x_steps, steps, pixels, stride, 1, 0.5f};
+        struct qsv_lif_channel f = {x, want, x_steps, steps, block, positions, 1, 0.5f, &want_sum};
         uint64_t fired = qsv_kernels_scalar.lif(&f);
-        for (size_t t = 1; qsv_kernels_built[t]; t++) {
-            if (!qsv_kernels_usable(qsv_kernels_built[t]))
-                continue;
-            got_sum = qsv_alloc(stride, sizeof *got_sum);
+        EACH_TABLE(k)
+        {
+            got_sum = 5;
+            memset(got, 0xff, sizeof got);
             f.spikes = got;
-            f.potentials = got_sum;
-            assert_int_equal(qsv_kernels_built[t]->lif(&f), fired);
-            assert_memory_equal(want, got, cells * steps / 8);
-            assert_memory_equal(want_sum, got_sum, stride * sizeof *want_sum);
-            free(got_sum);
+            f.potential = &got_sum;
+            assert_int_equal(k->lif(&f), fired);
+            assert_memory_equal(want, got, (size_t)block / 8 * steps);
+            assert_int_equal(want_sum, got_sum);
         }
         free(x);
-        free(want);
-        free(got);
-        free(want_sum);
     }
 }
 
 /* By hand: x = 2 gives h = 1 at once, which is on the threshold and fires. */
 static void test_lif_by_hand(void **state)
 {
-    float x[2][16] = {{2, 1.5f, 0, -4}, {2, 1.5f, 0, -4}};
-    uint16_t spikes[2];
-    int32_t potentials[16] = {0};
-    struct qsv_lif_frames f = {&x[0][0], spikes, potentials, 2, 2, 1, 16, 1, 0.5f};
+    float x[2][64] = {{2, 1.5f, 0, -4}, {2, 1.5f, 0, -4}};
     (void)state;
-    assert_int_equal(qsv_kernels_scalar.lif(&f), 3);
-    assert_int_equal(spikes[0], 1);     /* h = 1, 0.75, 0, -2 */
-    assert_int_equal(spikes[1], 1 | 2); /* h = 1, 1.125, 0, -3 */
-    assert_int_equal(potentials[0], 512);
-    assert_int_equal(potentials[1], 192 + 288);
-    assert_int_equal(potentials[2], 0);
-    assert_int_equal(potentials[3], -512 - 768);
+    EACH_TABLE(k)
+    {
+        uint64_t spikes[2];
+        int64_t potential = 0;
+        struct qsv_lif_channel f = {&x[0][0], spikes, 2, 2, 64, 4, 1, 0.5f, &potential};
+        assert_int_equal(k->lif(&f), 3);
+        assert_int_equal(spikes[0], 1);     /* h = 1, 0.75, 0, -2 */
+        assert_int_equal(spikes[1], 1 | 2); /* h = 1, 1.125, 0, -3 */
+        assert_int_equal(potential, 512 + 192 + 288 - 512 - 768);
+    }
 }
 
-static void test_elementwise(void **state)
+static void test_attend(void **state)
+{
+    static const uint32_t sizes[][2] = {
+        {1, 1}, {8, 16}, {45, 196}, {17, 70}}; /* channels, tokens */
+    struct qsv_rng r;
+    (void)state;
+    qsv_rng_seed(&r, SEED);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint32_t channels = sizes[i][0], tokens = sizes[i][1], words = (tokens + 63) / 64;
+        struct qsv_grid g = {1, 1, tokens, 1, words * 64, words * 64};
+        uint64_t *m[3], *q = random_spikes(&r, &g, channels, 0.3, &m[0]);
+        uint64_t *k = random_spikes(&r, &g, channels, 0.3, &m[1]),
+                 *v = random_spikes(&r, &g, channels, 0.3, &m[2]);
+        int32_t *counts = qsv_alloc_aligned((size_t)channels * (channels + 16), 4);
+        size_t stride = round_up(tokens, 16);
+        float *out = qsv_alloc_aligned(channels * stride, 4);
+        uint64_t adds = 0;
+        for (uint32_t a = 0; a < channels; a++)
+            for (uint32_t p = 0; p < tokens; p++) {
+                adds += (q[a * words + p / 64] >> p % 64 & 1) * channels;
+                for (uint32_t b = 0; b < channels; b++)
+                    adds += k[a * words + p / 64] >> p % 64 & v[b * words + p / 64] >> p % 64 & 1;
+            }
+        EACH_TABLE(t)
+        {
+            struct qsv_attend call = {q,      k,      v,      channels, words,
+                                      tokens, 0.125f, counts, out,      stride};
+            assert_int_equal(t->attend(&call), adds);
+            for (uint32_t j = 0; j < channels; j++)
+                for (uint32_t p = 0; p < tokens; p += 3) {
+                    int64_t sum = 0;
+                    for (uint32_t a = 0; a < channels; a++)
+                        for (uint32_t b = 0; b < tokens && q[a * words + p / 64] >> p % 64 & 1; b++)
+                            sum += (int64_t)(k[a * words + b / 64] >> b % 64 &
+                                             v[j * words + b / 64] >> b % 64 & 1);
+                    assert_true(out[j * stride + p] == (float)sum * 0.125f);
+                }
+        }
+        for (int b = 0; b < 3; b++)
+            free(m[b]);
+        free(counts);
+        free(out);
+    }
+}
+
+static void test_add_and_expand(void **state)
 {
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
-    float *a = random_values(&r, 320), *b = random_values(&r, 320), *m = random_values(&r, 64);
-    float want[320], got[320];
-    for (size_t t = 1; qsv_kernels_built[t]; t++) {
-        if (!qsv_kernels_usable(qsv_kernels_built[t]))
-            continue;
-        qsv_kernels_scalar.add(want, a, b, 320);
-        qsv_kernels_built[t]->add(got, a, b, 320);
-        assert_memory_equal(want, got, sizeof want);
-        for (int kind = 0; kind < 4; kind++) {
-            memcpy(want, a, sizeof want);
-            memcpy(got, a, sizeof got);
-            qsv_kernels_scalar.affine_f32(want, kind & 1 ? m : NULL, kind & 2 ? b : NULL, 5, 64);
-            qsv_kernels_built[t]->affine_f32(got, kind & 1 ? m : NULL, kind & 2 ? b : NULL, 5, 64);
-            assert_memory_equal(want, got, sizeof want);
-        }
+    float *a = random_values(&r, 320), *b = random_values(&r, 320), got[320];
+    const uint64_t spikes[2] = {qsv_rng_next(&r), qsv_rng_next(&r)};
+    EACH_TABLE(k)
+    {
+        k->add(got, a, b, 320);
+        for (int i = 0; i < 320; i++)
+            assert_true(got[i] == a[i] + b[i]);
+        k->expand(got, spikes, 2);
+        for (int i = 0; i < 128; i++)
+            assert_true(got[i] == (float)(spikes[i / 64] >> i % 64 & 1));
     }
     free(a);
     free(b);
-    free(m);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv_spikes), cmocka_unit_test(test_dense),
-        cmocka_unit_test(test_depthwise),   cmocka_unit_test(test_lif),
-        cmocka_unit_test(test_lif_by_hand), cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_conv),   cmocka_unit_test(test_weigh),
+        cmocka_unit_test(test_dense),  cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_lif),    cmocka_unit_test(test_lif_by_hand),
+        cmocka_unit_test(test_attend), cmocka_unit_test(test_add_and_expand),
     };
     for (size_t i = 1; qsv_kernels_built[i]; i++)
         if (!qsv_kernels_usable(qsv_kernels_built[i]))

@@ -182,7 +182,7 @@ static void greet(struct stage *s, int n_workers)
 {
     for (int w = 0; w < n_workers; w++)
         say_hello(s, w);
-    assert_int_equal(qsv_coordinator_greet(s->c, &s->hello, "run", &err), QSV_OK);
+    assert_int_equal(qsv_coordinator_greet(s->c, &s->hello, &err), QSV_OK);
 }
 
 static enum qsv_status take(void *context, struct qsv_record *r, const char *segment,
@@ -370,7 +370,7 @@ static void all_ranks_must_agree(void **state)
         s->workers[1].spoil = rows[i].spoil;
         say_hello(s, 0);
         say_hello(s, 1);
-        assert_int_equal(qsv_coordinator_greet(s->c, &s->hello, "run", &err), rows[i].status);
+        assert_int_equal(qsv_coordinator_greet(s->c, &s->hello, &err), rows[i].status);
         assert_non_null(strstr(err.text, rows[i].says));
         s->workers[1].spoil = NULL;
         assert_int_equal(qsv_coordinator_stop(s->c, 10, NULL, &err), QSV_OK);

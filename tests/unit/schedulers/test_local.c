@@ -223,6 +223,21 @@ static void test_stopping(void **state)
     assert_int_equal(signalled(*state, done, SIGTERM, 0), QSV_OK);
 }
 
+/* nohup and a script's background have signals ignored; a parent may have SIGCHLD ignored. */
+static void test_ignored_signals(void **state)
+{
+    static const char slow[] =
+        "trap 'exit 75' USR1; : >$FOLDER/ready; i=0; while [ $i -lt 30 ]; do sleep 0.01; "
+        "i=$((i+1)); done; exit 3";
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(signalled(*state, slow, SIGHUP, 0), QSV_EUNMET);
+    signal(SIGHUP, SIG_DFL);
+    struct qsv_error err;
+    signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(launch_script(*state, "exit 3", &err), QSV_EUNMET);
+    signal(SIGCHLD, SIG_DFL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_missing_mpirun),
         cmocka_unit_test(test_environment_and_input),
         cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_ignored_signals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

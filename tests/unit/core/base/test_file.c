@@ -162,6 +162,7 @@ static void test_temporary_and_commit(void **state)
 static void test_make_folder(void **state)
 {
     (void)state;
+    assert_int_equal(qsv_file_make_folder("", NULL), QSV_EIO);
     struct qsv_error err = {0};
     struct stat s;
     for (int i = 0; i < 2; i++)

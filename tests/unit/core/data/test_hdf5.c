@@ -227,6 +227,23 @@ static void test_links_and_other_files(void **state)
     expect_refused(&source, "links.h5: 'images' is a link, expected a dataset");
 }
 
+static void test_filter_that_is_not_there(void **state)
+{
+    (void)state;
+    struct qsv_dataset_source source = {NULL, in_folder("filter.h5"), NULL, 0, 0};
+    const hsize_t dims[4] = {N_IMAGES, HEIGHT, WIDTH, 1};
+    static const uint8_t pixels[PIXELS];
+    hid_t file, list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 4, dims);
+    H5Pset_filter(list, 32000, H5Z_FLAG_OPTIONAL, 0, NULL);
+    assert_int_equal(qsv_h5_create(&file, source.images, NULL), QSV_OK);
+    write_dataset(file, "images", H5T_STD_U8LE, 4, dims, list, H5T_NATIVE_UINT8, pixels);
+    H5Pclose(list);
+    assert_int_equal(qsv_h5_close(file, source.images, NULL), QSV_OK);
+    expect_refused(&source, "filter.h5: dataset 'images' is compressed by filter 32000 '', which "
+                            "libhdf5 here does not have; gzip and no compression can be read");
+}
+
 static void test_damaged_data(void **state)
 {
     (void)state;
@@ -361,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_labels_out_of_range),
         cmocka_unit_test(test_unequal_counts),
         cmocka_unit_test(test_links_and_other_files),
+        cmocka_unit_test(test_filter_that_is_not_there),
         cmocka_unit_test(test_damaged_data),
         cmocka_unit_test(test_prefixes_and_mutations),
     };
