@@ -196,6 +196,51 @@ static inline struct qsv_record make_record(const struct fixture *f, uint64_t se
     return r;
 }
 
+/* Counts that a test chooses; the first n_top1 answers are right. */
+struct counts {
+    uint32_t n_top1, only_trial, only_baseline;
+    double kl_sum, loss_sum;
+};
+
+static inline struct qsv_record plain_record(const struct fixture *f, uint64_t seed, uint32_t shard,
+                                             struct counts c)
+{
+    struct qsv_record r = make_record(f, seed, shard);
+    memset(r.correct, 0, (r.n_images + 7) / 8);
+    for (uint32_t i = 0; i < c.n_top1; i++)
+        r.correct[i / 8] |= (uint8_t)(1u << i % 8);
+    r.n_top1 = r.n_top5 = c.n_top1;
+    r.n_only_trial = c.only_trial;
+    r.n_only_baseline = c.only_baseline;
+    r.kl_sum = c.kl_sum;
+    r.kl_square_sum = c.kl_sum;
+    r.loss_sum = c.loss_sum;
+    for (int i = 0; i < N_SITES; i++)
+        r.site_ac[i] = 100 * r.n_images * (seed ? 1 : 2);
+    r.ac_ops = N_SITES * r.site_ac[0];
+    return r;
+}
+
+/* Adds it to the store's memory, without a segment. */
+static inline void add_plain(struct qsv_store *s, const struct fixture *f, uint64_t seed,
+                             uint32_t shard, struct counts c)
+{
+    struct qsv_record r = plain_record(f, seed, shard, c);
+    assert_int_equal(qsv_store_add(s, &r, "none", NULL), QSV_OK);
+}
+
+/* One format for every layer. */
+static inline uint64_t ask_uniform(struct qsv_store *s, enum qsv_format format, const char *step,
+                                   const char *what, uint64_t parent)
+{
+    uint8_t formats[N_LAYERS];
+    memset(formats, (int)format, sizeof formats);
+    uint64_t id = qsv_setting_id(formats, N_LAYERS);
+    struct qsv_trial trial = {formats, parent, what};
+    assert_int_equal(qsv_store_add_trial(s, &trial, id, step, NULL), QSV_OK);
+    return id;
+}
+
 static inline void assert_arrays_equal(const struct qsv_record *a, const struct qsv_record *b)
 {
     assert_memory_equal(a->lif_spikes, b->lif_spikes, N_LIFS * sizeof(uint64_t));
