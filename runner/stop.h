@@ -15,8 +15,9 @@ struct qsv_stop {
 
 bool qsv_stop_asked(const struct qsv_stop *s); /* s may be NULL */
 
-/* From now on SIGINT, SIGTERM and SIGUSR1 set the flag that is returned. A second SIGINT ends the
- * process, as a person who presses Ctrl-C twice expects. */
+/* From now on SIGINT, SIGTERM and SIGUSR1 set the flag that is returned, unless they are ignored,
+ * as a shell ignores SIGINT for background jobs. A second SIGINT ends the process, as a person who
+ * presses Ctrl-C twice expects. */
 const volatile sig_atomic_t *qsv_stop_on_signals(void);
 
 /* Name of the signal that came, "SIGTERM"; NULL: none. */
