@@ -98,7 +98,8 @@ struct qsv_code_depthwise {
     uint32_t steps, block;
     float multiplier, shift;
     float *out;     /* [steps x block] */
-    uint8_t *index; /* working memory: [steps x block] */
+    uint8_t *index; /* working memory: [steps x block]; as many bytes as the taps' offsets reach,
+                       and a word, are readable on either side */
 };
 
 /* One channel of neurons. */
