@@ -70,18 +70,6 @@ enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *e
     return create(file, path, H5P_DEFAULT, access_list(), err);
 }
 
-enum qsv_status qsv_h5_create_behind(hid_t *file, const char *path, size_t user_block,
-                                     struct qsv_error *err)
-{
-    hid_t fapl = access_list(), fcpl = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_userblock(fcpl, user_block);
-    H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_LATEST);
-    enum qsv_status st = create(file, path, fcpl, fapl, err);
-    if (fcpl >= 0)
-        H5Pclose(fcpl);
-    return st;
-}
-
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err)
 {
     char text[200];

@@ -19,10 +19,6 @@ enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err
 /* A new file, truncating. QSV_EIO on failure. Close with qsv_h5_close, which tells of a failed
  * write. */
 enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *err);
-/* The same, HDF5's part beginning behind user_block bytes (a power of two from 512 on) that are the
- * caller's to fill after closing, and in HDF5 1.10's file format, smaller for small files. */
-enum qsv_status qsv_h5_create_behind(hid_t *file, const char *path, size_t user_block,
-                                     struct qsv_error *err);
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err);
 
 /* True where loc has a link of that name (a path of several parts is looked up part by part). */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/file.h"
 #include "core/base/hash.h"
 
 enum { BLOCK = 512, BUFFER = 1 << 20 };
@@ -56,38 +57,20 @@ static enum qsv_status hash_rest(int fd, const char *path, uint64_t *hash, uint6
     return st;
 }
 
-enum qsv_status qsv_seal_create(hid_t *file, const char *path, struct qsv_error *err)
+enum qsv_status qsv_seal_create(struct qsv_h5_image **out, struct qsv_error *err)
 {
-    return qsv_h5_create_behind(file, path, BLOCK, err);
+    return qsv_h5_image_create(out, BLOCK, err);
 }
 
-static enum qsv_status write_block(int fd, const char *path, struct qsv_error *err)
+enum qsv_status qsv_seal_commit(struct qsv_h5_image *image, const char *path, struct qsv_error *err)
 {
-    uint64_t hash, bytes;
-    char block[BLOCK];
-    if (lseek(fd, BLOCK, SEEK_SET) < 0)
-        return fail_errno(err, path, "cannot seek");
-    enum qsv_status st = hash_rest(fd, path, &hash, &bytes, err);
+    uint8_t *data;
+    size_t bytes;
+    enum qsv_status st = qsv_h5_image_close(image, path, &data, &bytes, err);
     if (st)
         return st;
-    render(block, hash, bytes);
-    if (pwrite(fd, block, BLOCK, 0) != BLOCK)
-        return fail_errno(err, path, "cannot write");
-    return QSV_OK;
-}
-
-enum qsv_status qsv_seal_close(hid_t file, const char *path, struct qsv_error *err)
-{
-    enum qsv_status st = qsv_h5_close(file, path, err);
-    if (st)
-        return st;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(err, path, "cannot open");
-    st = write_block(fd, path, err);
-    if (close(fd) < 0 && !st)
-        st = fail_errno(err, path, "cannot write");
-    return st;
+    render((char *)data, qsv_hash_bytes(data + BLOCK, bytes - BLOCK), bytes - BLOCK);
+    return qsv_file_write(path, data, bytes, err);
 }
 
 static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
@@ -111,7 +94,7 @@ static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
 static enum qsv_status verify(int fd, const char *path, struct qsv_error *err)
 {
     char found[BLOCK], expected[BLOCK];
-    uint64_t hash, bytes;
+    uint64_t hash = 0, bytes = 0;
     enum qsv_status st = read_block(fd, path, found, err);
     if (!st)
         st = hash_rest(fd, path, &hash, &bytes, err);

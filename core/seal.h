@@ -9,12 +9,14 @@
 #ifndef QSV_SEAL_H
 #define QSV_SEAL_H
 
-#include "core/h5.h"
+#include "core/h5_image.h"
 
-/* A new file, truncating; QSV_EIO on failure. */
-enum qsv_status qsv_seal_create(hid_t *file, const char *path, struct qsv_error *err);
-/* Closes and seals it; QSV_EIO on failure. */
-enum qsv_status qsv_seal_close(hid_t file, const char *path, struct qsv_error *err);
+/* A new file, in memory; the caller destroys it. */
+enum qsv_status qsv_seal_create(struct qsv_h5_image **out, struct qsv_error *err);
+/* Closes and seals it and writes it under path, atomically and durably (qsv_file_write); it remains
+ * to be destroyed. */
+enum qsv_status qsv_seal_commit(struct qsv_h5_image *image, const char *path,
+                                struct qsv_error *err);
 
 /* Read-only. QSV_EINPUT where it can't be opened, has no seal, or does not match it; QSV_EIO where
  * reading fails. Close with H5Fclose. */

@@ -4,16 +4,18 @@
 #ifndef QSV_LEDGER_FILE_H
 #define QSV_LEDGER_FILE_H
 
-#include "core/h5.h"
+#include "core/h5_image.h"
 #include "results/figures.h"
 #include "results/layout.h"
 #include "results/view.h"
 
-/* Writes the whole ledger (which must have arrays) to a new file; the caller commits it. */
+/* Writes the whole ledger (which must have arrays) under path, atomically and durably. It is put
+ * together in memory: about 900 bytes a record. */
 enum qsv_status qsv_ledger_write(const struct qsv_ledger *l, const char *path,
                                  struct qsv_error *err);
 
-/* Writes a segment: evaluations and their trials; `l` gives the description only. */
+/* Writes a segment in the same way: evaluations and their trials; `l` gives the description only.
+ */
 enum qsv_status qsv_ledger_write_segment(const struct qsv_ledger *l, const char *path,
                                          const struct qsv_evaluation *evaluations, size_t n,
                                          const struct qsv_trial_row *trials, size_t n_trials,
@@ -72,8 +74,9 @@ void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l
  * /drift and the sums they come from. */
 enum qsv_status qsv_derived_write(hid_t file, const struct qsv_view *v, struct qsv_error *err);
 
-/* Closes a file that is being written, seals it where st is QSV_OK, and gives the first error. */
-enum qsv_status qsv_ledger_finish(hid_t file, const char *path, enum qsv_status st,
+/* Writes a file that is complete (st is QSV_OK) under path, discards another, and gives the first
+ * error. */
+enum qsv_status qsv_ledger_finish(struct qsv_h5_image *image, const char *path, enum qsv_status st,
                                   struct qsv_error *err);
 
 /* Bytes that a dataset of this file can hold at most, given deflate's best ratio. */

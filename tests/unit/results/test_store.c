@@ -186,11 +186,14 @@ static void another_schema_version_is_refused_not_set_aside(void **state)
     struct fixture f;
     struct qsv_error err;
     struct qsv_store *s;
-    hid_t file;
+    struct qsv_h5_image *image;
     fixture_init(&f, 0);
-    assert_int_equal(qsv_seal_create(&file, path_in(&f, "results.h5"), NULL), QSV_OK);
-    assert_int_equal(qsv_h5_set_u64(file, "schema_version", QSV_SCHEMA_VERSION + 1, NULL), QSV_OK);
-    assert_int_equal(qsv_seal_close(file, path_in(&f, "results.h5"), NULL), QSV_OK);
+    assert_int_equal(qsv_seal_create(&image, NULL), QSV_OK);
+    assert_int_equal(
+        qsv_h5_set_u64(qsv_h5_image_file(image), "schema_version", QSV_SCHEMA_VERSION + 1, NULL),
+        QSV_OK);
+    assert_int_equal(qsv_seal_commit(image, path_in(&f, "results.h5"), NULL), QSV_OK);
+    qsv_h5_image_destroy(image);
     assert_int_equal(qsv_store_open(&s, f.folder, &f.run, NULL, &err), QSV_EIDENTITY);
     assert_non_null(strstr(err.text, "schema version 2, written by a newer qsvit"));
     assert_int_equal(access(path_in(&f, "results.h5"), F_OK), 0);
