@@ -75,6 +75,7 @@ enum qsv_status qsv_h5_create_behind(hid_t *file, const char *path, size_t user_
 {
     hid_t fapl = access_list(), fcpl = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_userblock(fcpl, user_block);
+    H5Pset_obj_track_times(fcpl, false); /* the same contents, the same bytes */
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_LATEST);
     enum qsv_status st = create(file, path, fcpl, fapl, err);
     if (fcpl >= 0)
@@ -270,6 +271,7 @@ static hid_t creation_list(const struct qsv_h5_layout *l, size_t element_size)
         H5Pset_deflate(list, l->deflate);
     }
     H5Pset_fletcher32(list);
+    H5Pset_obj_track_times(list, false);
     return list;
 }
 
