@@ -69,6 +69,7 @@ static hid_t create(struct qsv_h5_image *image)
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS), fcpl = H5Pcreate(H5P_FILE_CREATE), file = -1;
     if (H5Pset_fapl_core(fapl, GROW_BYTES, 0) >= 0 &&
         H5Pset_file_image_callbacks(fapl, &callbacks) >= 0 &&
+        H5Pset_obj_track_times(fcpl, false) >= 0 && /* the same contents, the same bytes */
         H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_LATEST) >= 0 &&
         H5Pset_userblock(fcpl, image->user_block) >= 0)
         file = H5Fcreate("image", H5F_ACC_TRUNC, fcpl, fapl); /* the name means nothing */
