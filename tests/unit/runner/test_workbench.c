@@ -169,8 +169,9 @@ static void another_models_file_is_refused(void **state)
     assert_int_equal(
         qsv_workbench_evaluate_exported(b->bench, "tests/data/tiny_images.h5", 1, 0, &r, &err),
         QSV_EINPUT);
-    assert_int_equal(qsv_workbench_evaluate_exported(b->bench, "tests/data/tiny.h5/model.h5", 1, 0, &r, &err),
-                     QSV_EINPUT);
+    assert_int_equal(
+        qsv_workbench_evaluate_exported(b->bench, "tests/data/tiny.h5/model.h5", 1, 0, &r, &err),
+        QSV_EINPUT);
 }
 
 static void a_stop_ends_it_without_a_record(void **state)
