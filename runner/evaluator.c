@@ -121,8 +121,10 @@ static void follow_best(struct qsv_run_evaluator *e, const struct qsv_metrics *m
 {
     struct best *b = &e->best;
     bool meets = qsv_constraint_violation(e->setup.spec, m) == 0;
-    if (m->trial_id == b->trial_id && !meets)
+    if (m->trial_id == b->trial_id && !meets) {
         *b = (struct best){0, m->n_images, UINT64_MAX};
+        qsv_progress_best(e->setup.progress, 0, 0);
+    }
     bool better = m->n_images > b->n_images ||
                   (m->n_images == b->n_images && m->bytes.model_bytes < b->model_bytes);
     if (!meets || !better || m->bytes.model_bytes >= e->setup.run->model->source_bytes)
