@@ -13,6 +13,11 @@
 
 #include "core/base/error.h"
 
+/* What every function here that opens or creates begins with: no printing, and nothing done when
+ * the process exits, where HDF5 1.10 crashes on a file that it could not close because a write
+ * failed. All files are closed by then anyway. */
+void qsv_h5_begin(void);
+
 /* Read-only. QSV_EINPUT where it can't be opened, is not HDF5 or is torn. Close with H5Fclose. */
 enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err);
 

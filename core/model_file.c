@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/stat.h>
 
 #include "core/base/alloc.h"
@@ -126,16 +125,15 @@ enum qsv_status qsv_model_save(const struct qsv_model *m, const char *path, stru
 {
     struct qsv_h5_image *image;
     enum qsv_status st = qsv_seal_create(&image, err);
-    if (!st)
-        st = write_attributes(qsv_h5_image_file(image), m, err);
+    if (st)
+        return st;
+    st = write_attributes(qsv_h5_image_file(image), m, err);
     if (!st)
         st = write_tensors(qsv_h5_image_file(image), m, err);
-    if (st)
-        qsv_fail_in(err, st, "%s", path);
-    else
-        st = qsv_seal_commit(image, path, err);
+    if (!st)
+        return qsv_seal_commit(image, path, err);
     qsv_h5_image_destroy(image);
-    return st;
+    return qsv_fail_in(err, st, "%s", path);
 }
 
 static enum qsv_status read_u32(hid_t file, const char *name, uint32_t *value,

@@ -17,10 +17,8 @@ size_t qsv_file_max_bytes(hid_t file)
 enum qsv_status qsv_ledger_finish(struct qsv_h5_image *image, const char *path, enum qsv_status st,
                                   struct qsv_error *err)
 {
-    if (st)
-        qsv_fail_in(err, st, "%s", path);
-    else
-        st = qsv_seal_commit(image, path, err);
+    if (!st)
+        return qsv_seal_commit(image, path, err);
     qsv_h5_image_destroy(image);
-    return st;
+    return qsv_fail_in(err, st, "%s", path);
 }

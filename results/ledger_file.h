@@ -9,8 +9,7 @@
 #include "results/layout.h"
 #include "results/view.h"
 
-/* Writes the whole ledger (which must have arrays) under path, atomically and durably. It is put
- * together in memory: about 900 bytes a record. */
+/* Writes the whole ledger (which must have arrays), atomically and durably. */
 enum qsv_status qsv_ledger_write(const struct qsv_ledger *l, const char *path,
                                  struct qsv_error *err);
 
@@ -74,8 +73,7 @@ void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l
  * /drift and the sums they come from. */
 enum qsv_status qsv_derived_write(hid_t file, const struct qsv_view *v, struct qsv_error *err);
 
-/* Writes a file that is complete (st is QSV_OK) under path, discards another, and gives the first
- * error. */
+/* Commits a file that was written with status st, or drops it; the first error. */
 enum qsv_status qsv_ledger_finish(struct qsv_h5_image *image, const char *path, enum qsv_status st,
                                   struct qsv_error *err);
 

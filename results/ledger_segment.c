@@ -95,9 +95,10 @@ enum qsv_status qsv_ledger_write_segment(const struct qsv_ledger *l, const char 
         rows[i].trial = trials[i];
     struct qsv_h5_image *image;
     enum qsv_status st = qsv_seal_create(&image, err);
-    if (!st)
+    if (!st) {
         st = write_all(qsv_h5_image_file(image), l, evaluations, n, rows, n_trials, err);
-    st = qsv_ledger_finish(image, path, st, err);
+        st = qsv_ledger_finish(image, path, st, err);
+    }
     free(rows);
     return st;
 }

@@ -190,8 +190,7 @@ enum qsv_status qsv_ledger_write(const struct qsv_ledger *l, const char *path,
         return st;
     st = qsv_seal_create(&image, err);
     if (!st)
-        st = write_all(qsv_h5_image_file(image), &view, err);
-    st = qsv_ledger_finish(image, path, st, err);
+        st = qsv_ledger_finish(image, path, write_all(qsv_h5_image_file(image), &view, err), err);
     qsv_view_fini(&view);
     return st;
 }

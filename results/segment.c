@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/file.h"
 #include "results/costs.h"
 #include "results/folder.h"
 #include "results/ledger_file.h"

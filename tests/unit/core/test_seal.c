@@ -38,7 +38,6 @@ static void write_good(void)
     assert_int_equal(qsv_seal_create(&image, NULL), QSV_OK);
     assert_int_equal(qsv_h5_set_u64(qsv_h5_image_file(image), "answer", 42, NULL), QSV_OK);
     assert_int_equal(qsv_seal_commit(image, path, NULL), QSV_OK);
-    qsv_h5_image_destroy(image);
 }
 
 static void a_sealed_file_opens_by_seal_and_by_any_reader(void **state)

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -193,7 +194,6 @@ static void another_schema_version_is_refused_not_set_aside(void **state)
         qsv_h5_set_u64(qsv_h5_image_file(image), "schema_version", QSV_SCHEMA_VERSION + 1, NULL),
         QSV_OK);
     assert_int_equal(qsv_seal_commit(image, path_in(&f, "results.h5"), NULL), QSV_OK);
-    qsv_h5_image_destroy(image);
     assert_int_equal(qsv_store_open(&s, f.folder, &f.run, NULL, &err), QSV_EIDENTITY);
     assert_non_null(strstr(err.text, "schema version 2, written by a newer qsvit"));
     assert_int_equal(access(path_in(&f, "results.h5"), F_OK), 0);
@@ -398,6 +398,53 @@ static void every_failing_allocation_is_an_error_and_loses_nothing(void **state)
     fixture_fini(&f);
 }
 
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* As on a full disk: writes fail from some size on, at each step of the way in turn. */
+static void a_write_that_fails_is_told_and_costs_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct qsv_error err;
+    int failures = 0;
+    fixture_init(&f, 0);
+    struct qsv_store *s = open_store(&f, NULL);
+    ask(s, 0, "baseline", "x");
+    ask(s, 3, "base", "x");
+    record(s, &f, "1-1-1", 0, 0, 3);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes < 60000; bytes += 1500) {
+        uint8_t formats[N_LAYERS];
+        struct qsv_trial_setting setting = {make_setting(3, formats), formats};
+        struct qsv_record r = make_record(&f, 3, 1);
+        limit_file_size(bytes);
+        enum qsv_status segment =
+            qsv_segment_write(f.folder, "1-1-2", &f.run, &r, 1, &setting, 1, &err);
+        enum qsv_status folded = qsv_store_fold(s, &err);
+        limit_file_size(RLIM_INFINITY);
+        assert_true(segment == QSV_OK || segment == QSV_EIO);
+        assert_true(folded == QSV_OK || folded == QSV_EIO);
+        failures += (segment != QSV_OK) + (folded != QSV_OK);
+        assert_int_equal(count_files(f.folder, ".tmp"), 0);
+        assert_int_equal(count_files(path_in(&f, "segments"), ".tmp"), 0);
+        qsv_record_fini(&r);
+    }
+    assert_true(failures > 10);
+    assert_int_equal(qsv_store_fold(s, NULL), QSV_OK);
+    qsv_store_abandon(s);
+    s = open_store(&f, NULL);
+    assert_recorded(s, &f, 0, 0, 3);
+    assert_recorded(s, &f, 3, 1, 1);
+    qsv_store_abandon(s);
+    fixture_fini(&f);
+}
+
 /* Writes segments and folds until it is killed, and tells the pipe what was recorded. */
 static void work_until_killed(const struct fixture *f, int pipe_fd, uint64_t seed)
 {
@@ -487,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_segment_whose_records_do_not_fit_is_damage),
         cmocka_unit_test(folding_waits_for_segments_and_time),
         cmocka_unit_test(every_failing_allocation_is_an_error_and_loses_nothing),
+        cmocka_unit_test(a_write_that_fails_is_told_and_costs_nothing),
         cmocka_unit_test(what_was_reported_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
