@@ -128,16 +128,21 @@ static bool holds(const char *path, const char *line)
  * the dead file, while it still is the file of that name, puts its own in its place. All of them
  * are of this host, so flock(2) reaches them. File systems without it leave a look after a while.
  */
-static bool replace(const char *path, int fd, const char *temporary, const char *line)
+static enum qsv_status replace(const char *path, int fd, const char *temporary, const char *line,
+                               bool *taken, struct qsv_error *err)
 {
     bool guarded = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    *taken = false;
     if (!guarded && errno == EWOULDBLOCK)
-        return false;
-    if (!same_file(fd, path) || qsv_io_rename(temporary, path) < 0)
-        return false;
+        return QSV_OK;
+    if (!same_file(fd, path))
+        return QSV_OK;
+    if (qsv_io_rename(temporary, path) < 0)
+        return qsv_io_fail(err, path, "cannot take over the lock of a process that is gone");
     if (!guarded)
         qsv_clock_nap_s(0.2);
-    return holds(path, line);
+    *taken = holds(path, line);
+    return QSV_OK;
 }
 
 static enum qsv_status fail_held(struct qsv_error *err, const char *path,
@@ -190,7 +195,7 @@ static enum qsv_status try(const char *path, const char *temporary, const char *
     enum qsv_status st = QSV_OK;
     enum qsv_lock_state state = look(path, &fd, &holder);
     if (state == QSV_LOCK_DEAD)
-        *taken = replace(path, fd, temporary, line);
+        st = replace(path, fd, temporary, line, taken, err);
     else if (state != QSV_LOCK_FREE)
         st = fail_held(err, path, &holder, state);
     if (fd >= 0)
