@@ -238,6 +238,31 @@ bool qsv_deal_next(struct qsv_deal *d, uint32_t worker, struct qsv_hand *out)
     return true;
 }
 
+void qsv_deal_return(struct qsv_deal *d, uint32_t trial, uint32_t shard)
+{
+    assert(trial < d->n_trials && shard >= d->first && shard - d->first < d->count);
+    uint32_t s = shard - d->first;
+    if (is_missing(d, trial, s))
+        return;
+    d->missing[(size_t)trial * d->count + s] = 1;
+    d->work_left += (1 - d->shared[trial]) * d->images[s];
+    d->left[s]++;
+    d->owners[shard] = nobody;
+    if (s < d->first_open)
+        d->first_open = s;
+}
+
+void qsv_deal_drop(struct qsv_deal *d, uint32_t trial, uint32_t shard)
+{
+    assert(trial < d->n_trials && shard >= d->first && shard - d->first < d->count);
+    uint32_t s = shard - d->first;
+    if (!is_missing(d, trial, s))
+        return;
+    d->missing[(size_t)trial * d->count + s] = 0;
+    d->work_left -= (1 - d->shared[trial]) * d->images[s];
+    d->left[s]--;
+}
+
 void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seconds)
 {
     assert(worker < d->n_workers);

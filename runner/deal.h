@@ -45,6 +45,10 @@ struct qsv_hand { /* what a worker is dealt */
 
 /* False where nothing is left to deal. */
 bool qsv_deal_next(struct qsv_deal *d, uint32_t worker, struct qsv_hand *out);
+/* Puts a pair that was dealt back, because its worker is lost; drops one that is to be dealt yet,
+ * because it was done after all. Trial and shard are those of the call. */
+void qsv_deal_return(struct qsv_deal *d, uint32_t trial, uint32_t shard);
+void qsv_deal_drop(struct qsv_deal *d, uint32_t trial, uint32_t shard);
 /* The worker took so long for that much. */
 void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seconds);
 
