@@ -5,12 +5,19 @@
 
 #include "core/base/alloc.h"
 #include "runner/deal.h"
+#include "runner/given.h"
+
+enum { MOST_GIVEN = 2 };
+/* Times what was expected that a task may take before it is dealt to idle workers too, and how
+ * often that is looked at. */
+static const double overdue = 2, look_s = 0.25;
 
 struct worker {
     bool here, gone; /* said hello; said bye */
     struct qsv_hello hello;
-    struct qsv_task task; /* what it is doing; number 0: nothing */
-    double work;          /* of that task */
+    struct qsv_given given[MOST_GIVEN]; /* in hand, and queued */
+    uint32_t n_given;
+    double since_s; /* when it began with what it has in hand */
 };
 
 struct qsv_coordinator {
@@ -19,7 +26,8 @@ struct qsv_coordinator {
     uint32_t n_workers;
     struct worker *workers;
     uint32_t n_busy;
-    uint64_t n_tasks; /* dealt so far */
+    uint64_t n_tasks, n_calls; /* dealt, begun so far */
+    double looked_s;           /* when stragglers were last looked for */
     struct qsv_deal *deal;
 };
 
@@ -52,7 +60,8 @@ void qsv_coordinator_destroy(struct qsv_coordinator *c)
     if (!c)
         return;
     for (uint32_t w = 0; w < c->n_workers; w++)
-        qsv_task_fini(&c->workers[w].task);
+        for (uint32_t i = 0; i < MOST_GIVEN; i++)
+            qsv_given_fini(&c->workers[w].given[i]);
     free(c->workers);
     qsv_deal_destroy(c->deal);
     free(c);
@@ -197,37 +206,80 @@ static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job
     return QSV_OK;
 }
 
+static double now_s(const struct qsv_coordinator *c)
+{
+    return c->setup.clock->now_s(c->setup.clock->context);
+}
+
+static enum qsv_status give(struct qsv_coordinator *c, const struct qsv_job *job, uint32_t worker,
+                            const struct qsv_hand *hand, struct qsv_error *err)
+{
+    struct worker *w = &c->workers[worker];
+    struct qsv_message m = {.type = QSV_MESSAGE_TASK};
+    enum qsv_status st = make_task(c, job, hand, &m.u.task, err);
+    if (st)
+        return st;
+    st = qsv_given_init(&w->given[w->n_given], &m.u.task, hand, c->n_calls, err);
+    if (!st) {
+        if (w->n_given++ == 0) {
+            w->since_s = now_s(c);
+            c->n_busy++;
+        }
+        st = qsv_message_send(c->setup.transport, (int)worker + 1, &m, &c->sizes, err);
+    }
+    qsv_message_fini(&m);
+    return st;
+}
+
+/* A task to an idle worker, and a second one while there is plenty. */
 static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *job,
                                uint32_t worker, struct qsv_error *err)
 {
     struct worker *w = &c->workers[worker];
     struct qsv_hand hand;
-    if (w->task.number || !qsv_deal_next(c->deal, worker, &hand))
-        return QSV_OK;
-    enum qsv_status st = make_task(c, job, &hand, &w->task, err);
-    if (st)
-        return st;
-    w->work = hand.work;
-    c->n_busy++;
-    /* The message borrows the task. */
-    struct qsv_message m = {.type = QSV_MESSAGE_TASK, .u.task = w->task};
-    return qsv_message_send(c->setup.transport, (int)worker + 1, &m, &c->sizes, err);
+    enum qsv_status st = QSV_OK;
+    while (!st && w->n_given < MOST_GIVEN &&
+           (w->n_given == 0 || qsv_deal_plenty(c->deal, worker)) &&
+           qsv_deal_next(c->deal, worker, &hand))
+        st = give(c, job, worker, &hand, err);
+    return st;
 }
 
 static enum qsv_status check_done(const struct worker *w, const struct qsv_done *d,
                                   struct qsv_error *err)
 {
-    if (d->task == 0 || d->task != w->task.number)
+    const struct qsv_given *g = &w->given[0];
+    size_t pairs = (size_t)g->n_trials * g->n_shards;
+    uint32_t trial;
+    if (d->task == 0 || d->task != g->number)
         return qsv_fail(err, QSV_EFAILED, "reports task %llu, was given %llu",
-                        (unsigned long long)d->task, (unsigned long long)w->task.number);
-    size_t pairs = (size_t)w->task.n_trials * w->task.n_shards;
+                        (unsigned long long)d->task, (unsigned long long)g->number);
     if (d->n_records != pairs)
         return qsv_fail(err, QSV_EFAILED, "reports %u records for %zu pairs", d->n_records, pairs);
-    for (uint32_t i = 0; i < d->n_records; i++)
-        if (!qsv_task_holds(&w->task, d->records[i].trial_id, d->records[i].shard))
-            return qsv_fail(err, QSV_EFAILED, "reports trial %016llx on shard %u unasked",
-                            (unsigned long long)d->records[i].trial_id, d->records[i].shard);
-    return QSV_OK;
+    enum qsv_status st = QSV_OK;
+    for (uint32_t i = 0; i < d->n_records && !st; i++)
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+    return st;
+}
+
+/* All of a task's records go on, also those that came before from somewhere else: who keeps them
+ * needs to know all of a segment. A task left over from an earlier call may be of another kind, and
+ * then is of no use. */
+static enum qsv_status take_records(struct qsv_coordinator *c, const struct qsv_job *job,
+                                    const struct qsv_given *g, struct qsv_done *d,
+                                    struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    uint32_t trial = 0;
+    for (uint32_t i = 0; i < d->n_records && !st && g->kind == job->kind; i++) {
+        uint32_t shard = d->records[i].shard;
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+        if (!st)
+            st = job->take(job->context, &d->records[i], d->segment, err);
+        if (!st && g->call == c->n_calls)
+            qsv_deal_taken(c->deal, trial, shard);
+    }
+    return st;
 }
 
 static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job *job,
@@ -237,11 +289,15 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     enum qsv_status st = check_done(w, d, err);
     if (st)
         return qsv_fail_in(err, st, "rank %u on %s", from + 1, host_of(w));
-    qsv_deal_done(c->deal, from, w->work, d->seconds);
-    qsv_task_fini(&w->task);
-    c->n_busy--;
-    for (uint32_t i = 0; i < d->n_records && !st; i++)
-        st = job->take(job->context, &d->records[i], d->segment, err);
+    struct qsv_given g = w->given[0];
+    w->given[0] = w->given[1];
+    w->given[1] = (struct qsv_given){0};
+    w->n_given--;
+    w->since_s = now_s(c);
+    c->n_busy -= w->n_given == 0;
+    qsv_deal_done(c->deal, from, g.work, d->seconds);
+    st = take_records(c, job, &g, d, err);
+    qsv_given_fini(&g);
     return st;
 }
 
@@ -267,6 +323,42 @@ static enum qsv_status deal_to_all(struct qsv_coordinator *c, const struct qsv_j
     return st;
 }
 
+static bool is_overdue(const struct qsv_coordinator *c, uint32_t worker)
+{
+    const struct worker *w = &c->workers[worker];
+    double speed = qsv_deal_likely_speed(c->deal, worker);
+    return w->n_given > 0 && speed > 0 &&
+           now_s(c) - w->since_s > overdue * w->given[0].work / speed + look_s;
+}
+
+/* What a worker has in hand, and behind that, may be dealt to others. */
+static uint32_t open_again(struct qsv_coordinator *c, struct worker *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->n_given; i++) {
+        struct qsv_given *g = &w->given[i];
+        if (!g->again && g->call == c->n_calls)
+            n += qsv_deal_again(c->deal, g->trials, g->n_trials, g->first_shard, g->n_shards);
+        g->again = true;
+    }
+    return n;
+}
+
+/* At the end of a call, when there is nothing left to deal and somebody is idle: what takes much
+ * longer than it should is dealt once more, and what comes first counts. */
+static enum qsv_status help_stragglers(struct qsv_coordinator *c, const struct qsv_job *job,
+                                       struct qsv_error *err)
+{
+    uint32_t n = 0;
+    if (c->n_busy == c->n_workers || !qsv_deal_is_empty(c->deal) || now_s(c) < c->looked_s + look_s)
+        return QSV_OK;
+    c->looked_s = now_s(c);
+    for (uint32_t w = 0; w < c->n_workers; w++)
+        if (is_overdue(c, w))
+            n += open_again(c, &c->workers[w]);
+    return n ? deal_to_all(c, job, err) : QSV_OK;
+}
+
 /* Takes what came, deals to whoever is free; *idle: nothing came. */
 static enum qsv_status turn(struct qsv_coordinator *c, const struct qsv_job *job, bool *idle,
                             struct qsv_error *err)
@@ -281,6 +373,8 @@ static enum qsv_status turn(struct qsv_coordinator *c, const struct qsv_job *job
         qsv_message_fini(&m);
         if (!st)
             st = deal_to(c, job, from, err);
+    } else if (!st) {
+        st = help_stragglers(c, job, err);
     }
     return st ? st : job->tick(job->context, err);
 }
@@ -305,9 +399,10 @@ enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_
 {
     struct qsv_wait wait = {0};
     enum qsv_status st = begin(c, job, err);
+    c->n_calls++;
     if (!st)
         st = deal_to_all(c, job, err);
-    while (!st && c->n_busy > 0) {
+    while (!st && qsv_deal_undone(c->deal) > 0) {
         bool idle;
         st = is_stopped(c) ? fail_stopped(err) : turn(c, job, &idle, err);
         if (!st && idle)

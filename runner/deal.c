@@ -163,6 +163,12 @@ double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker)
     return p->seconds > 0 ? p->work / p->seconds : 0;
 }
 
+double qsv_deal_likely_speed(const struct qsv_deal *d, uint32_t worker)
+{
+    double speed = qsv_deal_speed(d, worker);
+    return speed > 0 || d->n_known == 0 ? speed : d->speeds / d->n_known;
+}
+
 /* The part of the work left that falls to a worker, by its speed; whoever's is not known is as fast
  * as it. */
 static double share(const struct qsv_deal *d, double speed)
@@ -277,6 +283,11 @@ void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seco
     p->work = p->work / 2 + work;
     p->seconds = p->seconds / 2 + (seconds > 1e-6 ? seconds : 1e-6);
     d->speeds += qsv_deal_speed(d, worker);
+}
+
+bool qsv_deal_is_empty(const struct qsv_deal *d)
+{
+    return qsv_stock_is_empty(d->stock);
 }
 
 uint64_t qsv_deal_undone(const struct qsv_deal *d)

@@ -53,6 +53,9 @@ void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seco
  * together. False before its speed is known. */
 bool qsv_deal_plenty(const struct qsv_deal *d, uint32_t worker);
 
+/* Nothing is open: qsv_deal_next would give nothing to anybody. */
+bool qsv_deal_is_empty(const struct qsv_deal *d);
+
 /* A pair of the call came. False: it has come before. */
 bool qsv_deal_taken(struct qsv_deal *d, uint32_t trial, uint32_t shard);
 /* Pairs of the call that have not come yet. */
@@ -64,5 +67,7 @@ uint32_t qsv_deal_again(struct qsv_deal *d, const uint32_t *trials, uint32_t n_t
 
 /* Images of a whole network that a worker does a second; 0: not known yet. */
 double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker);
+/* The mean of the others' where its own is not known yet. */
+double qsv_deal_likely_speed(const struct qsv_deal *d, uint32_t worker);
 
 #endif

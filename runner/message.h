@@ -2,8 +2,8 @@
  *
  *     worker                    coordinator
  *     hello (or failed)   -->
- *                         <--   task
- *     done (or failed)    -->
+ *                         <--   task, and maybe the next one before the first is done
+ *     done (or failed)    -->         in their order
  *                         <--   stop
  *     bye                 -->
  */

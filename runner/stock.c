@@ -167,6 +167,11 @@ enum qsv_standing qsv_stock_standing(const struct qsv_stock *s, uint32_t worker,
     return s->owner[shard] == s->n_workers ? QSV_STANDING_FREE : QSV_STANDING_OTHERS;
 }
 
+bool qsv_stock_is_empty(const struct qsv_stock *s)
+{
+    return s->most == 0;
+}
+
 uint32_t qsv_stock_left(const struct qsv_stock *s, uint32_t shard)
 {
     return s->left[shard];

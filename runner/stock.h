@@ -32,6 +32,7 @@ enum qsv_status qsv_stock_begin(struct qsv_stock *s, uint32_t first, uint32_t co
  * nobody has, of others' the one with most left. QSV_NO_SHARD: none has any left. */
 int64_t qsv_stock_choose(const struct qsv_stock *s, uint32_t worker);
 enum qsv_standing qsv_stock_standing(const struct qsv_stock *s, uint32_t worker, uint32_t shard);
+bool qsv_stock_is_empty(const struct qsv_stock *s);
 uint32_t qsv_stock_left(const struct qsv_stock *s, uint32_t shard);
 
 /* The worker is given n of a shard's pairs. The shard becomes its own where nobody has it, or where
