@@ -67,7 +67,7 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     raise_to(&need->tables, kernels->table_bytes(taps_of(l), (uint32_t)groups));
     raise_to(&need->events, (size_t)in.block * l->in_ch + 32);
     raise_to(&need->first_event, (size_t)in.block + 1);
-    raise_to(&need->list, k + 32);
+    raise_to(&need->list, 2 * (k + 16));
     raise_to(&need->tile, (size_t)ROW_TILE * round_up(l->out_ch, ROW_TILE));
     if (qsv_layer_is_same(l))
         return;

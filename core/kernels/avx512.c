@@ -241,8 +241,8 @@ static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *
 }
 
 /* The weight rows of one output position, in ascending k; returns how many. */
-static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t *first_event,
-                                   uint32_t oy, uint32_t ox)
+static inline uint32_t gather_rows(const struct qsv_row_conv *c, uint32_t *list,
+                                   const uint32_t *first_event, uint32_t oy, uint32_t ox)
 {
     uint32_t n = 0, y0, y1, x0, x1;
     qsv_taps_inside(oy, c->step, c->pad, c->kernel, c->h, &y0, &y1);
@@ -255,7 +255,7 @@ static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t 
             for (uint32_t e = first[kx]; e < first[kx + 1]; e += 16) {
                 const V row = _mm512_cvtepu16_epi32(
                     _mm256_loadu_si256((const __m256i *)(const void *)(c->events + e)));
-                _mm512_storeu_si512(c->list + n + (e - first[kx]), _mm512_add_epi32(row, base));
+                _mm512_storeu_si512(list + n + (e - first[kx]), _mm512_add_epi32(row, base));
             }
             n += first[kx + 1] - first[kx];
         }
@@ -263,29 +263,57 @@ static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t 
     return n;
 }
 
-static inline void add_rows(float *out, const struct qsv_row_conv *c, uint32_t n)
+/* Sums n rows of `vectors` x 16 outputs; a constant number of vectors keeps them in registers. */
+static inline __attribute__((always_inline)) void add_vectors(float *out, const float *rows,
+                                                              uint32_t width, const uint32_t *list,
+                                                              uint32_t n, int vectors)
 {
-    const uint32_t width = c->width;
-    uint32_t o = 0;
-    for (; o + 64 <= width; o += 64) {
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-        for (uint32_t i = 0; i < n; i++) {
-            const float *w = c->rows + (size_t)c->list[i] * width + o;
-            s0 = _mm512_add_ps(s0, _mm512_load_ps(w));
-            s1 = _mm512_add_ps(s1, _mm512_load_ps(w + 16));
-            s2 = _mm512_add_ps(s2, _mm512_load_ps(w + 32));
-            s3 = _mm512_add_ps(s3, _mm512_load_ps(w + 48));
-        }
-        _mm512_store_ps(out + o, s0);
-        _mm512_store_ps(out + o + 16, s1);
-        _mm512_store_ps(out + o + 32, s2);
-        _mm512_store_ps(out + o + 48, s3);
+    __m512 s[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; j++)
+        s[j] = _mm512_setzero_ps();
+    for (uint32_t i = 0; i < n; i++) {
+        const float *w = rows + (size_t)list[i] * width;
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++)
+            s[j] = _mm512_add_ps(s[j], _mm512_load_ps(w + 16 * j));
     }
-    for (; o < width; o += 16) {
-        __m512 s = _mm512_setzero_ps();
-        for (uint32_t i = 0; i < n; i++)
-            s = _mm512_add_ps(s, _mm512_load_ps(c->rows + (size_t)c->list[i] * width + o));
-        _mm512_store_ps(out + o, s);
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; j++)
+        _mm512_store_ps(out + 16 * j, s[j]);
+}
+
+/* As many vectors at once as there are: a sum's additions wait for each other, those of others do
+ * not. */
+static void add_rows(float *out, const struct qsv_row_conv *c, const uint32_t *list, uint32_t n)
+{
+    for (uint32_t o = 0; o < c->width; o += 128) {
+        const float *rows = c->rows + o;
+        switch (c->width - o < 128 ? (c->width - o) / 16 : 8) {
+        case 1:
+            add_vectors(out + o, rows, c->width, list, n, 1);
+            break;
+        case 2:
+            add_vectors(out + o, rows, c->width, list, n, 2);
+            break;
+        case 3:
+            add_vectors(out + o, rows, c->width, list, n, 3);
+            break;
+        case 4:
+            add_vectors(out + o, rows, c->width, list, n, 4);
+            break;
+        case 5:
+            add_vectors(out + o, rows, c->width, list, n, 5);
+            break;
+        case 6:
+            add_vectors(out + o, rows, c->width, list, n, 6);
+            break;
+        case 7:
+            add_vectors(out + o, rows, c->width, list, n, 7);
+            break;
+        default:
+            add_vectors(out + o, rows, c->width, list, n, 8);
+        }
     }
 }
 
@@ -343,25 +371,66 @@ static void store_rows(const struct qsv_row_conv *c, float *out, uint32_t positi
     }
 }
 
+/* Output positions in order. */
+struct walk {
+    const uint32_t *first_event; /* of the image */
+    uint32_t oy, ox;
+};
+
+static inline void walk_on(struct walk *w, const struct qsv_row_conv *c)
+{
+    if (++w->ox < c->out_w)
+        return;
+    w->ox = 0;
+    if (++w->oy < c->out_h)
+        return;
+    w->oy = 0;
+    w->first_event += (size_t)c->h * c->w;
+}
+
+/* Two positions of a layer of at most 16 outputs, whose two sums do not wait for each other. */
+static void add_rows_of_two(float *tile, const struct qsv_row_conv *c, const uint32_t *list,
+                            uint32_t n0, uint32_t n1)
+{
+    const uint32_t *other = list + n0, both = n0 < n1 ? n0 : n1;
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+    for (uint32_t i = 0; i < both; i++) {
+        s0 = _mm512_add_ps(s0, _mm512_load_ps(c->rows + (size_t)list[i] * 16));
+        s1 = _mm512_add_ps(s1, _mm512_load_ps(c->rows + (size_t)other[i] * 16));
+    }
+    for (uint32_t i = both; i < n0; i++)
+        s0 = _mm512_add_ps(s0, _mm512_load_ps(c->rows + (size_t)list[i] * 16));
+    for (uint32_t i = both; i < n1; i++)
+        s1 = _mm512_add_ps(s1, _mm512_load_ps(c->rows + (size_t)other[i] * 16));
+    _mm512_store_ps(tile, s0);
+    _mm512_store_ps(tile + 16, s1);
+}
+
+static void fill_tile(const struct qsv_row_conv *c, struct walk *w, uint32_t positions)
+{
+    uint32_t p = 0;
+    for (; c->width == 16 && p + 2 <= positions; p += 2) {
+        const uint32_t n0 = gather_rows(c, c->list, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        const uint32_t n1 = gather_rows(c, c->list + n0, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        add_rows_of_two(c->tile + (size_t)p * 16, c, c->list, n0, n1);
+    }
+    for (; p < positions; p++) {
+        const uint32_t n = gather_rows(c, c->list, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        add_rows(c->tile + (size_t)p * c->width, c, c->list, n);
+    }
+}
+
 static void row_conv(const struct qsv_row_conv *c)
 {
     const uint32_t positions = c->images * c->out_h * c->out_w;
-    const uint32_t *first_event = c->first_event;
-    uint32_t in_tile = 0, done = 0, oy = 0, ox = 0;
-    while (done < positions) {
-        add_rows(c->tile + (size_t)in_tile * c->width, c, gather_rows(c, first_event, oy, ox));
-        if (++ox == c->out_w) {
-            ox = 0;
-            if (++oy == c->out_h) {
-                oy = 0;
-                first_event += (size_t)c->h * c->w;
-            }
-        }
-        if (++in_tile == 16 || done + in_tile == positions) {
-            store_rows(c, c->out + done, in_tile);
-            done += in_tile;
-            in_tile = 0;
-        }
+    struct walk w = {c->first_event, 0, 0};
+    for (uint32_t p = 0; p < positions; p += 16) {
+        const uint32_t n = positions - p < 16 ? positions - p : 16;
+        fill_tile(c, &w, n);
+        store_rows(c, c->out + p, n);
     }
 }
 

@@ -4,6 +4,7 @@
 #ifndef QSV_TEST_FIXTURE_H
 #define QSV_TEST_FIXTURE_H
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,6 +117,28 @@ static inline void fixture_init(struct fixture *f, uint64_t n_decide)
     snprintf(f->folder, sizeof f->folder, "%s/qsvit_results_XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(f->folder));
+}
+
+/* Files whose names end so. */
+static inline int count_files(const char *folder, const char *end)
+{
+    int n = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        size_t len = strlen(e->d_name), m = strlen(end);
+        n += len >= m && !strcmp(e->d_name + len - m, end);
+    }
+    closedir(d);
+    return n;
+}
+
+/* Overwritten by the next call. */
+static inline char *path_in(const struct fixture *f, const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", f->folder, name);
+    return path;
 }
 
 static inline void remove_tree(const char *folder)

@@ -303,6 +303,17 @@ static void variable_names(hid_t file)
     H5Tclose(type);
 }
 
+/* Seals what another program has changed. */
+static void seal_again(void)
+{
+    uint8_t *bytes;
+    size_t n;
+    assert_int_equal(qsv_file_read(&bytes, &n, results, 1 << 24, NULL), QSV_OK);
+    qsv_seal_make(bytes, bytes + QSV_SEAL_BYTES, n - QSV_SEAL_BYTES);
+    assert_int_equal(qsv_file_write(results, bytes, n, NULL), QSV_OK);
+    free(bytes);
+}
+
 static void contents_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -350,7 +361,8 @@ static void contents_that_make_no_sense_are_refused(void **state)
         hid_t file = H5Fopen(results, H5F_ACC_RDWR, H5P_DEFAULT);
         assert_true(file >= 0);
         cases[i].damage(file);
-        assert_int_equal(qsv_seal_close(file, results, NULL), QSV_OK);
+        assert_int_equal(qsv_h5_close(file, results, NULL), QSV_OK);
+        seal_again();
         enum qsv_status st = open_results(&err);
         if (st != QSV_EINPUT || !strstr(err.text, cases[i].message))
             fail_msg("case %zu: status %d: '%s' does not say '%s'", i, (int)st, err.text,
