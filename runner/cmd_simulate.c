@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "results/reader.h"
 #include "runner/blueprint.h"
@@ -41,7 +42,7 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_NUMBER, "restart", 0, "SECONDS", offsetof(struct values, restart), false, "60", 0,
      "how long that takes"},
     {QSV_OPTION_NUMBER, "record", 0, "SECONDS", offsetof(struct values, record), false, "0.01", 0,
-     "to write what a task gave"},
+     "to write what a task gave, without --run"},
     {QSV_OPTION_COUNT, "shard-images", 0, "N", offsetof(struct values, shard_images), false, NULL,
      UINT32_MAX, "in place of the spec's"},
     {QSV_OPTION_NUMBER, "task-seconds", 0, "SECONDS", offsetof(struct values, task_seconds), false,
@@ -61,8 +62,7 @@ struct subject {
     struct qsv_model *model;
     uint64_t n_judge, n_decide;
     struct qsv_reader *reader;
-    double *seconds;
-    size_t n_seconds;
+    struct qsv_recorded_times times;
 };
 
 static enum qsv_status outline(struct subject *s, const char *widths, struct qsv_error *err)
@@ -102,8 +102,8 @@ static enum qsv_status read_run(struct subject *s, const struct values *v, struc
     qsv_print_warnings(&warnings);
     if (st)
         return st;
-    st = qsv_recorded_seconds(&s->seconds, &s->n_seconds, qsv_reader_ledger(s->reader), s->model,
-                              (uint32_t)v->attempt, err);
+    st = qsv_recorded_times_init(&s->times, qsv_reader_ledger(s->reader), s->model,
+                                 (uint32_t)v->attempt, err);
     return st ? qsv_fail_in(err, st, "%s", v->run) : QSV_OK;
 }
 
@@ -130,7 +130,7 @@ static void finish(struct subject *s)
         qsv_reader_close(s->reader);
     if (s->spec)
         qsv_spec_destroy(s->spec);
-    free(s->seconds);
+    qsv_recorded_times_fini(&s->times);
 }
 
 static void print_table(const struct qsv_forecast *f, struct qsv_strbuf *out)
@@ -156,7 +156,28 @@ static void print_table(const struct qsv_forecast *f, struct qsv_strbuf *out)
                       f->coordinator_cpu_s);
 }
 
-static json_t *json_of(const struct qsv_forecast *f)
+/* What a run's records can be compared with: verifying leaves none. */
+static double recorded_part_s(const struct qsv_forecast *f)
+{
+    double seconds = f->makespan_s;
+    for (size_t i = 0; i < f->n_steps; i++)
+        if (!strcmp(f->steps[i].name, "verify"))
+            seconds -= f->steps[i].seconds;
+    return seconds;
+}
+
+static void compare(const struct qsv_forecast *f, const struct qsv_recorded_times *times,
+                    struct qsv_strbuf *out)
+{
+    double forecast_s = recorded_part_s(f);
+    if (times->n && times->ranks == f->ranks)
+        qsv_strbuf_printf(out,
+                          "the run itself took %.2f s from its first record to its last; the "
+                          "forecast for that is %.2f s, %+.1f%%\n",
+                          times->span_s, forecast_s, 100 * (forecast_s / times->span_s - 1));
+}
+
+static json_t *json_of(const struct qsv_forecast *f, const struct qsv_recorded_times *times)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < f->n_steps; i++) {
@@ -165,21 +186,22 @@ static json_t *json_of(const struct qsv_forecast *f)
                                                "calls", (int)s->n_calls, "trials", (int)s->n_trials,
                                                "seconds", s->seconds, "asked_s", s->asked_s));
     }
-    return json_pack("{s:i, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "ranks", (int)f->ranks,
-                     "makespan_s", f->makespan_s, "efficiency", f->efficiency, "asked_s",
-                     f->asked_s, "coordinator_cpu_s", f->coordinator_cpu_s, "tasks",
-                     (json_int_t)f->troop.n_tasks, "records", (json_int_t)f->n_records,
-                     "done_twice", (json_int_t)f->n_twice, "failures",
-                     (json_int_t)f->troop.n_failures, "steps", steps);
+    return json_pack(
+        "{s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:o}", "ranks", (int)f->ranks,
+        "makespan_s", f->makespan_s, "efficiency", f->efficiency, "asked_s", f->asked_s,
+        "coordinator_cpu_s", f->coordinator_cpu_s, "forecast_of_records_s", recorded_part_s(f),
+        "recorded_ranks", (int)times->ranks, "recorded_s", times->span_s, "tasks",
+        (json_int_t)f->troop.n_tasks, "records", (json_int_t)f->n_records, "done_twice",
+        (json_int_t)f->n_twice, "failures", (json_int_t)f->troop.n_failures, "steps", steps);
 }
 
 static enum qsv_status print(const struct qsv_invocation *in, const struct qsv_forecast *f,
-                             struct qsv_error *err)
+                             const struct qsv_recorded_times *times, struct qsv_error *err)
 {
     const struct values *v = in->values;
     struct qsv_strbuf out = {0};
     if (v->style == STYLE_JSON) {
-        json_t *root = json_of(f);
+        json_t *root = json_of(f, times);
         char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
         if (text)
             qsv_strbuf_printf(&out, "%s\n", text);
@@ -189,6 +211,7 @@ static enum qsv_status print(const struct qsv_invocation *in, const struct qsv_f
         json_decref(root);
     } else {
         print_table(f, &out);
+        compare(f, times, &out);
     }
     return qsv_print(in->out, &out, err);
 }
@@ -224,17 +247,17 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
                                         .images_per_s = v->speed,
                                         .rank_spread = v->rank_spread,
                                         .task_spread = v->task_spread,
-                                        .seconds = s.seconds,
-                                        .n_seconds = s.n_seconds,
+                                        .seconds = s.times.seconds,
+                                        .n_seconds = s.times.n,
                                         .failures_per_hour = v->failures,
                                         .restart_s = v->restart,
-                                        .record_s = v->record,
+                                        .record_s = s.reader ? s.times.record_s : v->record,
                                         .latency_s = 1e-3,
                                         .message_s = 10e-6}};
         st = qsv_simulate(&f, &plan, err);
     }
     if (!st)
-        st = print(in, &f, err);
+        st = print(in, &f, &s.times, err);
     finish(&s);
     return st;
 }

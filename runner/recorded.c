@@ -71,8 +71,9 @@ struct recorded {
     struct qsv_evaluation **rows;       /* [n] by task */
     size_t n;
     struct qsv_index knows; /* (rank, shard) whose baseline it has had */
-    double *seconds;        /* [n_tasks] */
-    size_t n_tasks;
+    double *seconds, *gaps; /* [n_tasks], [n_gaps] */
+    size_t n_tasks, n_gaps;
+    double first_s, last_s; /* when a task first began, and last ended */
 };
 
 /* A shard's records of a task: rows from .. to. */
@@ -92,6 +93,21 @@ static double shard_work(struct recorded *r, size_t from, size_t to)
     return qsv_troop_work(&task, r->n_layers, r->prefix, knows) * first->n_images;
 }
 
+/* Rows at and before `at` are of two tasks of a rank, one after the other. */
+static void note_times(struct recorded *r, size_t at, double seconds)
+{
+    const struct qsv_record *now = &r->rows[at]->record;
+    double began_s = now->t_end_unix_s - seconds;
+    if (at == 0 || began_s < r->first_s)
+        r->first_s = began_s;
+    if (at == 0 || now->t_end_unix_s > r->last_s)
+        r->last_s = now->t_end_unix_s;
+    if (at && r->rows[at - 1]->record.rank == now->rank) {
+        double gap = began_s - r->rows[at - 1]->record.t_end_unix_s;
+        r->gaps[r->n_gaps++] = gap > 0 ? gap : 0;
+    }
+}
+
 /* One task from row `from` on; where it ends. */
 static size_t add_task(struct recorded *r, size_t from)
 {
@@ -104,6 +120,7 @@ static size_t add_task(struct recorded *r, size_t from)
             seconds += r->rows[at++]->record.wall_s;
         work += shard_work(r, shard, at);
     }
+    note_times(r, from, seconds);
     if (work > 0 && seconds > 0)
         r->seconds[r->n_tasks++] = seconds / work;
     return at;
@@ -117,23 +134,47 @@ static bool prepare(struct recorded *r, const struct qsv_ledger *l, const struct
     r->settings = qsv_alloc(l->n_trials + 1, sizeof *r->settings);
     r->rows = qsv_alloc(l->n_evaluations + 1, sizeof *r->rows);
     r->seconds = qsv_alloc(l->n_evaluations + 1, sizeof *r->seconds);
-    if (!r->prefix || !r->settings || !r->rows || !r->seconds)
+    r->gaps = qsv_alloc(l->n_evaluations + 1, sizeof *r->gaps);
+    if (!r->prefix || !r->settings || !r->rows || !r->seconds || !r->gaps)
         return false;
     for (uint32_t i = 0; i < r->n_layers; i++)
         r->prefix[i + 1] = r->prefix[i] + (double)model->graph.layers[i].macs;
     for (size_t i = 0; i < l->n_evaluations; i++)
-        if (!attempt || l->evaluations[i]->record.attempt == attempt)
+        if (l->evaluations[i]->record.attempt == attempt)
             r->rows[r->n++] = l->evaluations[i];
     qsort(r->rows, r->n, sizeof *r->rows, by_task);
     return true;
 }
 
-enum qsv_status qsv_recorded_seconds(double **out, size_t *n, const struct qsv_ledger *l,
-                                     const struct qsv_model *model, uint32_t attempt,
-                                     struct qsv_error *err)
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return n ? v[n / 2] : 0;
+}
+
+static uint32_t ranks_of(const struct qsv_ledger *l, uint32_t attempt)
+{
+    for (size_t i = 0; i < l->n_attempts; i++)
+        if (l->attempts[i].number == attempt)
+            return l->attempts[i].ranks;
+    return 0;
+}
+
+enum qsv_status qsv_recorded_times_init(struct qsv_recorded_times *t, const struct qsv_ledger *l,
+                                        const struct qsv_model *model, uint32_t attempt,
+                                        struct qsv_error *err)
 {
     struct recorded r = {0};
     enum qsv_status st = QSV_OK;
+    *t = (struct qsv_recorded_times){0};
+    if (!attempt && l->n_attempts)
+        attempt = l->attempts[l->n_attempts - 1].number;
     if (l->shape.n_layers != model->graph.n_layers)
         st = qsv_fail(err, QSV_EINPUT, "the run has %u layers, %s has %zu", l->shape.n_layers,
                       model->path, model->graph.n_layers);
@@ -142,14 +183,23 @@ enum qsv_status qsv_recorded_seconds(double **out, size_t *n, const struct qsv_l
     for (size_t at = 0; at < r.n && !st;)
         at = add_task(&r, at);
     if (!st && !r.n_tasks)
-        st = qsv_fail(err, QSV_EINPUT, "the run has no records to learn from");
-    *out = st ? NULL : r.seconds;
-    *n = r.n_tasks;
-    if (st)
-        free(r.seconds);
+        st = qsv_fail(err, QSV_EINPUT, "attempt %u has no records to learn from", attempt);
+    if (!st) {
+        *t = (struct qsv_recorded_times){r.seconds, r.n_tasks, median(r.gaps, r.n_gaps),
+                                         r.last_s - r.first_s, ranks_of(l, attempt)};
+        r.seconds = NULL;
+    }
+    free(r.seconds);
+    free(r.gaps);
     free(r.prefix);
     free(r.settings);
     free(r.rows);
     qsv_index_fini(&r.knows);
     return st;
+}
+
+void qsv_recorded_times_fini(struct qsv_recorded_times *t)
+{
+    free(t->seconds);
+    *t = (struct qsv_recorded_times){0};
 }
