@@ -61,11 +61,12 @@ struct qsv_spec {
     struct qsv_energy_constants energy;
 
     uint32_t shard_images;
-    uint32_t ranks;      /* 0: one a core, and one more for the coordinator */
-    double task_seconds; /* aimed-at length of a task */
-    char *launcher;      /* scheduler: launcher: "local" */
-    char *run;           /* the run's folder */
-    char *text;          /* the file as it was, for the frozen copy */
+    uint32_t ranks;          /* 0: one a core, and one more for the coordinator */
+    double task_seconds;     /* aimed-at length of a task */
+    double worker_timeout_s; /* after which a rank that isn't heard from is given up */
+    char *launcher;          /* scheduler: launcher: "local" */
+    char *run;               /* the run's folder */
+    char *text;              /* the file as it was, for the frozen copy */
     size_t text_bytes;
     unsigned *lines; /* a key each, in the table's order: where it was given; 0: not given */
 };

@@ -75,7 +75,8 @@ static enum qsv_status take_part(const struct qsv_invocation *in, struct qsv_err
         st = qsv_fail(err, QSV_EUSAGE, "one rank has nobody to hand out tasks to");
     else if (!(st = qsv_bench_rank(&b, mpi, v->tasks, err)) && mpi->rank == 0)
         st = print(in, "MPI", &b, err);
-    qsv_mpi_end(mpi, &qsv_clock_system);
+    if (!qsv_mpi_end(mpi, &qsv_clock_system, 60))
+        qsv_mpi_abort(qsv_status_exit(QSV_EFAILED));
     return st;
 }
 

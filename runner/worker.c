@@ -6,6 +6,9 @@
 #include <sys/resource.h>
 
 #include "core/base/alloc.h"
+#include "runner/watch.h"
+
+static const double look_period_s = 0.02;
 
 struct qsv_worker {
     struct qsv_worker_setup setup;
@@ -15,6 +18,8 @@ struct qsv_worker {
     bool told_to_stop, done;
     struct qsv_message next; /* came while a task was in work; type 0: none */
     uint32_t n_segments;     /* written so far: the sequence in their names */
+    double look_s;           /* when to look for a stop next */
+    double beat_s;           /* when to let itself be heard next */
 };
 
 /* One row a kind of task: how a shard's records of it come about. */
@@ -59,14 +64,21 @@ static enum qsv_status send_to_coordinator(struct qsv_worker *w, const struct qs
     return qsv_message_send(w->setup.transport, 0, m, &w->sizes, err);
 }
 
-/* Between batches: has a stop come? Else only the next task can; it waits for its turn. */
-static bool look_for_stop(void *context)
+static void let_be_heard(struct qsv_worker *w, double now_s)
 {
-    struct qsv_worker *w = context;
+    const struct qsv_message alive = {.type = QSV_MESSAGE_ALIVE};
+    if (now_s < w->beat_s)
+        return;
+    w->beat_s = now_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
+    /* Where it can't be sent, the report can't either: it is told then. */
+    send_to_coordinator(w, &alive, NULL);
+}
+
+/* Has a stop come? Else only the next task can; it waits for its turn. */
+static bool take_stop(struct qsv_worker *w)
+{
     struct qsv_parcel p;
     struct qsv_message m;
-    if (w->told_to_stop)
-        return true;
     if (w->setup.transport->poll(w->setup.transport, &p, NULL) || !p.data)
         return false;
     if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
@@ -78,6 +90,21 @@ static bool look_for_stop(void *context)
     }
     free(p.data);
     return w->told_to_stop;
+}
+
+/* Between layers, which may take microseconds: most times it only looks at the clock. */
+static bool look_for_stop(void *context)
+{
+    struct qsv_worker *w = context;
+    const struct qsv_clock *clock = w->setup.clock;
+    double now_s = clock->now_s(clock->context);
+    if (w->told_to_stop)
+        return true;
+    if (now_s < w->look_s)
+        return false;
+    w->look_s = now_s + look_period_s;
+    let_be_heard(w, now_s);
+    return take_stop(w);
 }
 
 static enum qsv_status say_hello(struct qsv_worker *w, struct qsv_error *err)
@@ -171,6 +198,8 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     const struct qsv_clock *clock = w->setup.clock;
     const struct kind *kind = find_kind(t->kind);
     double began_s = clock->now_s(clock->context);
+    w->look_s = began_s;
+    w->beat_s = began_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
     enum qsv_status st = perform(w, kind, t, d, err);
     d->seconds = clock->now_s(clock->context) - began_s;
     if (st)
