@@ -16,6 +16,9 @@ ifeq ($(origin CFLAGS),file)
 KERNEL_CFLAGS := -O3
 endif
 
+# Targets that install before they build call make again: on all cores, unless told otherwise.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
@@ -59,13 +62,13 @@ all: $(B)/qsvit
 ## run: installs what is missing, builds, and runs the sweep of cluster.yaml on all cores
 run:
 	$(Q)scripts/deps.sh build run
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) $(JOBS) all
 	$(B)/qsvit run cluster.yaml
 
 ## test: installs what is missing, builds, and runs every test
 test:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) check
+	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
 check: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
@@ -78,12 +81,12 @@ unit: $(UNIT_TESTS)
 ## asan: the unit tests, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
 asan:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
+	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
 
 ## test-reference: compares with PyTorch, which it installs
 test-reference:
 	$(Q)scripts/deps.sh build run test reference
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
 ## bench: tasks a second of the coordinator, and the simulator beside real runs (JSON=1: as JSON)
@@ -94,8 +97,8 @@ bench: $(B)/qsvit
 lint:
 	$(Q)scripts/deps.sh build test lint
 	$(Q)scripts/lint.sh
-	$(Q)$(MAKE) B='$(B)/gcc' CC=gcc programs
-	$(Q)$(MAKE) B='$(B)/clang' CC=clang programs
+	$(Q)$(MAKE) $(JOBS) B='$(B)/gcc' CC=gcc programs
+	$(Q)$(MAKE) $(JOBS) B='$(B)/clang' CC=clang programs
 
 ## programs: builds qsvit and every test, runs nothing
 programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
