@@ -6,16 +6,17 @@
 
 #include "core/base/alloc.h"
 #include "runner/crew.h"
-#include "runner/deal.h"
+
+/* Times what was expected that a task may take before it is dealt to idle workers too, and how
+ * often that is looked at. */
+static const double overdue = 2, look_s = 0.25;
 
 struct qsv_coordinator {
     struct qsv_crew crew;
-    uint64_t n_tasks; /* dealt so far */
+    uint32_t n_busy;
+    uint64_t n_tasks, n_calls; /* dealt, begun so far */
+    double looked_s;           /* when stragglers were last looked for */
     struct qsv_deal *deal;
-
-    uint64_t n_jobs; /* the number of the one in hand */
-    uint8_t *open;   /* [n_trials][n_shards] of the job: not taken yet */
-    size_t n_open;
 };
 
 enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
@@ -43,7 +44,6 @@ void qsv_coordinator_destroy(struct qsv_coordinator *c)
     if (!c)
         return;
     qsv_crew_fini(&c->crew);
-    free(c->open);
     qsv_deal_destroy(c->deal);
     free(c);
 }
@@ -72,7 +72,7 @@ const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, u
 
 static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job *job,
                                  const struct qsv_hand *hand, struct qsv_task *t,
-                                 uint32_t **indices, struct qsv_error *err)
+                                 struct qsv_error *err)
 {
     uint32_t n_layers = c->crew.sizes.shape.n_layers;
     enum qsv_status st = qsv_task_init(t, hand->n_trials, n_layers, err);
@@ -83,10 +83,6 @@ static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job
     t->attempt = job->attempt;
     t->first_shard = hand->first_shard;
     t->n_shards = hand->n_shards;
-    *indices = qsv_alloc(hand->n_trials, sizeof **indices);
-    if (!*indices)
-        return qsv_fail_memory(err, "a task");
-    memcpy(*indices, hand->trials, hand->n_trials * sizeof **indices);
     for (uint32_t i = 0; i < hand->n_trials; i++) {
         const struct qsv_trial_setting *trial = &job->trials[hand->trials[i]];
         t->trials[i].trial_id = trial->trial_id;
@@ -95,63 +91,74 @@ static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job
     return QSV_OK;
 }
 
+static enum qsv_status give(struct qsv_coordinator *c, const struct qsv_job *job, uint32_t worker,
+                            const struct qsv_hand *hand, struct qsv_error *err)
+{
+    struct qsv_crew_member *w = &c->crew.members[worker];
+    struct qsv_message m = {.type = QSV_MESSAGE_TASK};
+    enum qsv_status st = make_task(c, job, hand, &m.u.task, err);
+    if (st)
+        return st;
+    st = qsv_given_init(&w->given[w->n_given], &m.u.task, hand, c->n_calls, err);
+    if (!st) {
+        if (w->n_given++ == 0) {
+            w->since_s = qsv_crew_now_s(&c->crew);
+            c->n_busy++;
+            qsv_watch_heard(&c->crew.watch, worker, w->since_s);
+        }
+        st = qsv_message_send(c->crew.setup.transport, (int)worker + 1, &m, &c->crew.sizes, err);
+    }
+    qsv_message_fini(&m);
+    return st;
+}
+
+/* A task to an idle worker, and a second one while there is plenty. */
 static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *job,
                                uint32_t worker, struct qsv_error *err)
 {
     struct qsv_crew_member *w = &c->crew.members[worker];
     struct qsv_hand hand;
-    if (!w->here || w->lost || w->task.number || !qsv_deal_next(c->deal, worker, &hand))
-        return QSV_OK;
-    enum qsv_status st = make_task(c, job, &hand, &w->task, &w->hand, err);
-    if (st)
-        return st;
-    w->job = c->n_jobs;
-    w->work = hand.work;
-    qsv_watch_heard(&c->crew.watch, worker, qsv_crew_now_s(&c->crew));
-    /* The message borrows the task. */
-    struct qsv_message m = {.type = QSV_MESSAGE_TASK, .u.task = w->task};
-    return qsv_message_send(c->crew.setup.transport, (int)worker + 1, &m, &c->crew.sizes, err);
+    enum qsv_status st = QSV_OK;
+    while (!st && w->here && !w->lost && w->n_given < QSV_CREW_MOST_GIVEN &&
+           (w->n_given == 0 || qsv_deal_plenty(c->deal, worker)) &&
+           qsv_deal_next(c->deal, worker, &hand))
+        st = give(c, job, worker, &hand, err);
+    return st;
 }
 
 static enum qsv_status check_done(const struct qsv_crew_member *w, const struct qsv_done *d,
                                   struct qsv_error *err)
 {
-    if (d->task == 0 || d->task != w->task.number)
+    const struct qsv_given *g = &w->given[0];
+    size_t pairs = (size_t)g->n_trials * g->n_shards;
+    uint32_t trial;
+    if (d->task == 0 || d->task != g->number)
         return qsv_fail(err, QSV_EFAILED, "reports task %llu, was given %llu",
-                        (unsigned long long)d->task, (unsigned long long)w->task.number);
-    size_t pairs = (size_t)w->task.n_trials * w->task.n_shards;
+                        (unsigned long long)d->task, (unsigned long long)g->number);
     if (d->n_records != pairs)
         return qsv_fail(err, QSV_EFAILED, "reports %u records for %zu pairs", d->n_records, pairs);
-    for (uint32_t i = 0; i < d->n_records; i++)
-        if (!qsv_task_holds(&w->task, d->records[i].trial_id, d->records[i].shard))
-            return qsv_fail(err, QSV_EFAILED, "reports trial %016llx on shard %u unasked",
-                            (unsigned long long)d->records[i].trial_id, d->records[i].shard);
-    return QSV_OK;
+    enum qsv_status st = QSV_OK;
+    for (uint32_t i = 0; i < d->n_records && !st; i++)
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+    return st;
 }
 
-/* Notes that a record's pair is done, wherever it came from. */
-static void close_pair(struct qsv_coordinator *c, const struct qsv_job *job,
-                       const struct qsv_crew_member *w, const struct qsv_record *r)
-{
-    uint32_t i = 0;
-    while (w->task.trials[i].trial_id != r->trial_id)
-        i++;
-    size_t at = (size_t)w->hand[i] * job->n_shards + (r->shard - job->first_shard);
-    if (!c->open[at])
-        return;
-    c->open[at] = 0;
-    c->n_open--;
-    qsv_deal_drop(c->deal, w->hand[i], r->shard);
-}
-
+/* All of a task's records go on, also those that came before from somewhere else: who keeps them
+ * needs to know all of a segment. A task left over from an earlier call may be of another kind, and
+ * then is of no use. */
 static enum qsv_status take_records(struct qsv_coordinator *c, const struct qsv_job *job,
-                                    const struct qsv_crew_member *w, struct qsv_done *d,
+                                    const struct qsv_given *g, struct qsv_done *d,
                                     struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
-    for (uint32_t i = 0; i < d->n_records && !st; i++) {
-        close_pair(c, job, w, &d->records[i]);
-        st = job->take(job->context, &d->records[i], d->segment, err);
+    uint32_t trial = 0;
+    for (uint32_t i = 0; i < d->n_records && !st && g->kind == job->kind; i++) {
+        uint32_t shard = d->records[i].shard;
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+        if (!st)
+            st = job->take(job->context, &d->records[i], d->segment, err);
+        if (!st && g->call == c->n_calls)
+            qsv_deal_taken(c->deal, trial, shard);
     }
     return st;
 }
@@ -163,15 +170,19 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     enum qsv_status st = check_done(w, d, err);
     if (st)
         return qsv_fail_in(err, st, "rank %u on %s", from + 1, qsv_crew_host(w));
+    struct qsv_given g = w->given[0];
+    w->given[0] = w->given[1];
+    w->given[1] = (struct qsv_given){0};
+    w->n_given--;
+    w->since_s = qsv_crew_now_s(&c->crew);
+    c->n_busy -= w->n_given == 0;
     if (w->lost)
         qsv_crew_say(&c->crew, from, "is back");
     else
-        qsv_deal_done(c->deal, from, w->work, d->seconds);
+        qsv_deal_done(c->deal, from, g.work, d->seconds);
     w->lost = false;
-    /* Of an earlier job: it has been done by another worker since. */
-    if (w->job == c->n_jobs)
-        st = take_records(c, job, w, d, err);
-    qsv_crew_end_task(w);
+    st = take_records(c, job, &g, d, err);
+    qsv_given_fini(&g);
     return st;
 }
 
@@ -179,8 +190,9 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
 static enum qsv_status take_failed(struct qsv_coordinator *c, uint32_t from,
                                    const struct qsv_failed *f, struct qsv_error *err)
 {
-    if (!c->crew.members[from].lost || f->error.code == QSV_ESTOPPED)
-        return qsv_crew_fail_of(&c->crew.members[from], from, f, err);
+    const struct qsv_crew_member *w = &c->crew.members[from];
+    if (!w->lost || f->error.code == QSV_ESTOPPED)
+        return qsv_crew_fail_of(w, from, f, err);
     qsv_crew_say(&c->crew, from, f->error.text);
     return QSV_OK;
 }
@@ -211,8 +223,45 @@ static enum qsv_status deal_to_all(struct qsv_coordinator *c, const struct qsv_j
     return st;
 }
 
-/* The worker keeps its task, in case it is only slow. */
-static void give_up(struct qsv_coordinator *c, const struct qsv_job *job, uint32_t worker)
+static bool is_overdue(const struct qsv_coordinator *c, uint32_t worker)
+{
+    const struct qsv_crew_member *w = &c->crew.members[worker];
+    double speed = qsv_deal_likely_speed(c->deal, worker);
+    return w->n_given > 0 && speed > 0 &&
+           qsv_crew_now_s(&c->crew) - w->since_s > overdue * w->given[0].work / speed + look_s;
+}
+
+/* What a worker has in hand, and behind that, may be dealt to others. */
+static uint32_t open_again(struct qsv_coordinator *c, struct qsv_crew_member *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->n_given; i++) {
+        struct qsv_given *g = &w->given[i];
+        if (!g->again && g->call == c->n_calls)
+            n += qsv_deal_again(c->deal, g->trials, g->n_trials, g->first_shard, g->n_shards);
+        g->again = true;
+    }
+    return n;
+}
+
+/* At the end of a call, when there is nothing left to deal and somebody is idle: what takes much
+ * longer than it should is dealt once more, and what comes first counts. */
+static enum qsv_status help_stragglers(struct qsv_coordinator *c, const struct qsv_job *job,
+                                       struct qsv_error *err)
+{
+    uint32_t n = 0;
+    if (c->n_busy == c->crew.n || !qsv_deal_is_empty(c->deal) ||
+        qsv_crew_now_s(&c->crew) < c->looked_s + look_s)
+        return QSV_OK;
+    c->looked_s = qsv_crew_now_s(&c->crew);
+    for (uint32_t w = 0; w < c->crew.n; w++)
+        if (is_overdue(c, w))
+            n += open_again(c, &c->crew.members[w]);
+    return n ? deal_to_all(c, job, err) : QSV_OK;
+}
+
+/* What it was given is dealt to others. It keeps it, too, in case it is only slow. */
+static void give_up(struct qsv_coordinator *c, uint32_t worker)
 {
     struct qsv_crew_member *w = &c->crew.members[worker];
     char text[128];
@@ -220,30 +269,24 @@ static void give_up(struct qsv_coordinator *c, const struct qsv_job *job, uint32
              c->crew.setup.worker_timeout_s);
     qsv_crew_say(&c->crew, worker, text);
     w->lost = true;
-    if (w->job != c->n_jobs)
-        return;
-    for (uint32_t i = 0; i < w->task.n_trials; i++)
-        for (uint32_t s = 0; s < w->task.n_shards; s++) {
-            uint32_t shard = w->task.first_shard + s;
-            if (c->open[(size_t)w->hand[i] * job->n_shards + (shard - job->first_shard)])
-                qsv_deal_return(c->deal, w->hand[i], shard);
-        }
+    open_again(c, w);
 }
 
 static enum qsv_status look_for_lost(struct qsv_coordinator *c, const struct qsv_job *job,
                                      struct qsv_error *err)
 {
-    double now = qsv_crew_now_s(&c->crew);
+    double now_s = qsv_crew_now_s(&c->crew);
     uint32_t n = 0;
-    if (!qsv_watch_is_due(&c->crew.watch, now))
+    if (!qsv_watch_is_due(&c->crew.watch, now_s))
         return QSV_OK;
-    for (uint32_t w = 0; w < c->crew.n; w++)
-        if (c->crew.members[w].task.number && !c->crew.members[w].lost &&
-            qsv_watch_is_silent(&c->crew.watch, w, now)) {
-            give_up(c, job, w);
-            n++;
-        }
-    if (!n)
+    for (uint32_t i = 0; i < c->crew.n; i++) {
+        const struct qsv_crew_member *w = &c->crew.members[i];
+        if (w->n_given == 0 || w->lost || !qsv_watch_is_silent(&c->crew.watch, i, now_s))
+            continue;
+        give_up(c, i);
+        n++;
+    }
+    if (n == 0)
         return QSV_OK;
     return qsv_crew_is_any_left(&c->crew) ? deal_to_all(c, job, err)
                                           : qsv_crew_fail_none_left(&c->crew, err);
@@ -263,14 +306,16 @@ static enum qsv_status turn(struct qsv_coordinator *c, const struct qsv_job *job
         qsv_message_fini(&m);
         if (!st)
             st = deal_to(c, job, from, err);
+    } else if (!st) {
+        st = help_stragglers(c, job, err);
     }
     if (!st)
         st = look_for_lost(c, job, err);
     return st ? st : job->tick(job->context, err);
 }
 
-static enum qsv_status begin_deal(struct qsv_coordinator *c, const struct qsv_job *job,
-                                  struct qsv_error *err)
+static enum qsv_status begin(struct qsv_coordinator *c, const struct qsv_job *job,
+                             struct qsv_error *err)
 {
     uint32_t *images = qsv_alloc(job->n_shards + 1, sizeof *images);
     if (!images)
@@ -284,29 +329,15 @@ static enum qsv_status begin_deal(struct qsv_coordinator *c, const struct qsv_jo
     return st;
 }
 
-static enum qsv_status begin(struct qsv_coordinator *c, const struct qsv_job *job,
-                             struct qsv_error *err)
-{
-    size_t pairs;
-    c->n_jobs++;
-    c->n_open = 0;
-    free(c->open);
-    c->open = qsv_mul_size(job->n_trials, job->n_shards, &pairs) ? qsv_alloc(pairs + 1, 1) : NULL;
-    if (!c->open)
-        return qsv_fail_memory(err, "a job");
-    for (size_t i = 0; i < pairs; i++)
-        c->n_open += c->open[i] = job->missing[i] != 0;
-    return begin_deal(c, job, err);
-}
-
 enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_job *job,
                                     struct qsv_error *err)
 {
     struct qsv_wait wait = {0};
     enum qsv_status st = begin(c, job, err);
+    c->n_calls++;
     if (!st)
         st = deal_to_all(c, job, err);
-    while (!st && c->n_open > 0) {
+    while (!st && qsv_deal_undone(c->deal) > 0) {
         bool idle = false;
         st = qsv_crew_is_stopped(&c->crew) ? qsv_crew_fail_stopped(err) : turn(c, job, &idle, err);
         if (!st && idle)

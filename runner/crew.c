@@ -25,17 +25,11 @@ enum qsv_status qsv_crew_init(struct qsv_crew *c, const struct qsv_coordinator_s
     return qsv_watch_init(&c->watch, n, setup->worker_timeout_s, qsv_crew_now_s(c), err);
 }
 
-void qsv_crew_end_task(struct qsv_crew_member *m)
-{
-    qsv_task_fini(&m->task);
-    free(m->hand);
-    m->hand = NULL;
-}
-
 void qsv_crew_fini(struct qsv_crew *c)
 {
     for (uint32_t w = 0; c->members && w < c->n; w++)
-        qsv_crew_end_task(&c->members[w]);
+        for (uint32_t i = 0; i < QSV_CREW_MOST_GIVEN; i++)
+            qsv_given_fini(&c->members[w].given[i]);
     free(c->members);
     qsv_watch_fini(&c->watch);
 }
@@ -173,7 +167,8 @@ enum qsv_status qsv_crew_greet(struct qsv_crew *c, const struct qsv_hello *own,
         if (came) {
             qsv_wait_reset(&wait);
             heard_s = qsv_crew_now_s(c);
-        } else if (!st && qsv_crew_now_s(c) - heard_s > c->setup.worker_timeout_s) {
+        } else if (!st && c->setup.worker_timeout_s > 0 &&
+                   qsv_crew_now_s(c) - heard_s > c->setup.worker_timeout_s) {
             st = give_up_absent(c, &n, err);
         } else if (!st) {
             qsv_wait_nap(&wait, c->setup.clock);

@@ -5,16 +5,18 @@
 #define QSV_CREW_H
 
 #include "runner/coordinator.h"
+#include "runner/given.h"
 #include "runner/watch.h"
+
+enum { QSV_CREW_MOST_GIVEN = 2 };
 
 struct qsv_crew_member {
     bool here, gone; /* said hello; said bye */
     bool lost;       /* given up, until it reports or says hello after all */
     struct qsv_hello hello;
-    struct qsv_task task; /* what it is doing; number 0: nothing */
-    uint64_t job;         /* of that task */
-    uint32_t *hand;       /* [task.n_trials] the task's trials by their place in the job */
-    double work;          /* of that task */
+    struct qsv_given given[QSV_CREW_MOST_GIVEN]; /* in hand, and queued */
+    uint32_t n_given;
+    double since_s; /* when it began with what it has in hand */
 };
 
 struct qsv_crew {
@@ -47,7 +49,6 @@ enum qsv_status qsv_crew_greet_one(struct qsv_crew *c, uint32_t from, const stru
 enum qsv_status qsv_crew_receive(struct qsv_crew *c, bool *came, uint32_t *from,
                                  struct qsv_message *m, struct qsv_error *err);
 
-void qsv_crew_end_task(struct qsv_crew_member *m);
 bool qsv_crew_is_any_left(const struct qsv_crew *c);
 
 /* Once: a second time does nothing. */

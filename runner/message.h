@@ -2,9 +2,9 @@
  *
  *     worker                    coordinator
  *     hello (or failed)   -->
- *                         <--   task
+ *                         <--   task, and maybe the next one before the first is done
  *     alive, now and then -->
- *     done (or failed)    -->
+ *     done (or failed)    -->         in their order
  *                         <--   stop
  *     bye                 -->
  */

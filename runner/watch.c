@@ -36,6 +36,8 @@ void qsv_watch_heard(struct qsv_watch *w, uint32_t worker, double now_s)
 
 bool qsv_watch_is_due(struct qsv_watch *w, double now_s)
 {
+    if (w->timeout_s <= 0)
+        return false;
     double period_s = look_part * w->timeout_s, gap_s = now_s - w->looked_s;
     if (gap_s < period_s)
         return false;
@@ -55,5 +57,5 @@ bool qsv_watch_is_silent(const struct qsv_watch *w, uint32_t worker, double now_
 double qsv_watch_beat_s(double timeout_s)
 {
     double beat_s = beat_part * timeout_s;
-    return beat_s < longest_beat_s ? beat_s : longest_beat_s;
+    return beat_s > 0 && beat_s < longest_beat_s ? beat_s : longest_beat_s;
 }

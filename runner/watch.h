@@ -14,8 +14,8 @@
 #include "core/base/error.h"
 
 struct qsv_watch {
-    double timeout_s;
-    double looked_s; /* when is_due last said yes */
+    double timeout_s; /* 0: nobody is ever silent */
+    double looked_s;  /* when is_due last said yes */
     uint32_t n;
     double *heard_s; /* [n] */
 };

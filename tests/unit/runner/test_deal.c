@@ -236,35 +236,6 @@ static void nobody_waits_long_at_the_end(void **state)
     qsv_deal_destroy(d);
 }
 
-/* What a lost worker had is dealt to others, what it did after all is not. */
-static void pairs_come_back(void **state)
-{
-    (void)state;
-    enum { TRIALS = 3, COUNT = 4 };
-    struct qsv_deal *d;
-    struct qsv_hand h;
-    int dealt[TRIALS][COUNT] = {{0}};
-    d = make(2, 10, 10);
-    begin(d, TRIALS, 5, COUNT, all_missing);
-    while (qsv_deal_next(d, 0, &h))
-        ;
-    assert_false(qsv_deal_next(d, 1, &h));
-    qsv_deal_return(d, 2, 6);
-    qsv_deal_return(d, 2, 6); /* once is enough */
-    qsv_deal_return(d, 0, 8);
-    qsv_deal_return(d, 1, 5);
-    qsv_deal_drop(d, 1, 5);
-    qsv_deal_drop(d, 1, 5);
-    while (qsv_deal_next(d, 1, &h))
-        for (uint32_t i = 0; i < h.n_trials; i++)
-            for (uint32_t s = 0; s < h.n_shards; s++)
-                dealt[h.trials[i]][h.first_shard + s - 5]++;
-    for (int t = 0; t < TRIALS; t++)
-        for (int s = 0; s < COUNT; s++)
-            assert_int_equal(dealt[t][s], (t == 2 && s == 1) || (t == 0 && s == 3));
-    qsv_deal_destroy(d);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,7 +246,6 @@ int main(void)
         cmocka_unit_test(what_lies_between_limits_what_is_shared),
         cmocka_unit_test(shards_come_back_to_who_had_them),
         cmocka_unit_test(every_pair_is_dealt_once),
-        cmocka_unit_test(pairs_come_back),
         cmocka_unit_test(nobody_waits_long_at_the_end),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
