@@ -89,6 +89,10 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
+## bench: tasks a second of the coordinator, and the simulator beside real runs (JSON=1: as JSON)
+bench: $(B)/qsvit
+	$(Q)B='$(B)' scripts/bench.sh
+
 ## lint: formatting, static analysis, and a build without a warning by gcc and by clang
 lint:
 	$(Q)scripts/deps.sh build test lint
@@ -205,7 +209,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench test-reference lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

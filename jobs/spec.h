@@ -83,8 +83,9 @@ struct qsv_spec {
     struct qsv_energy_constants energy;
 
     uint32_t shard_images;
-    uint32_t ranks;      /* 0: one a core, and one more for the coordinator */
-    double task_seconds; /* aimed-at length of a task */
+    uint32_t ranks;          /* 0: one a core, and one more for the coordinator */
+    double task_seconds;     /* aimed-at length of a task */
+    double worker_timeout_s; /* after which a rank that isn't heard from is given up */
     struct qsv_spec_scheduler scheduler;
     char *run;  /* the run's folder */
     char *text; /* the file as it was, for the frozen copy */

@@ -109,6 +109,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "MPI ranks; 0: one a core, and one more that coordinates"},
     {"task_seconds", REAL(task_seconds, 0.01, 86400), .unit = "seconds", .standard = "2",
      .help = "how long a task should take: what is lost at most when a rank is killed"},
+    {"worker_timeout_s", REAL(worker_timeout_s, 1, 86400), .unit = "seconds", .standard = "300",
+     .help = "a rank that computes and is not heard from for so long is given up"},
     {"scheduler.launcher", WORD(scheduler.launcher), .standard = "local",
      .help = "what starts the ranks: local (mpirun on one machine), srun or mpirun (in a job)"},
     {"scheduler.mpi", WORD(scheduler.mpi), .standard = "pmix",

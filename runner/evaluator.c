@@ -52,7 +52,8 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
                                    struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
-    qsv_progress_add(e->setup.progress, r->n_images);
+    if (!qsv_store_find(e->setup.store, r->trial_id, r->shard))
+        qsv_progress_add(e->setup.progress, r->n_images);
     return qsv_store_add(e->setup.store, r, segment, err);
 }
 

@@ -186,6 +186,14 @@ static enum qsv_status status_of(int code)
     return QSV_EFAILED;
 }
 
+/* Whether a program comes to such an end by its own fault, and would again; others are killed, by a
+ * person, by the kernel because memory ran out, or with their node. */
+static bool is_own_fault(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE ||
+           number == SIGABRT;
+}
+
 static enum qsv_status conclude(const struct job *j, int status, const struct qsv_local_plan *plan,
                                 struct qsv_error *err)
 {
@@ -194,7 +202,7 @@ static enum qsv_status conclude(const struct job *j, int status, const struct qs
     if (st == QSV_EFAILED && j->stops) /* ended as asked, before it could be said nicely */
         return qsv_fail(err, QSV_ESTOPPED, "stopped; what is recorded stays");
     if (code > 128 && code <= 128 + SIGRTMAX)
-        return qsv_fail(err, QSV_EFAILED,
+        return qsv_fail(err, is_own_fault(code - 128) ? QSV_EFAILED : QSV_ESTOPPED,
                         "a rank was ended by signal %d (%s); what is recorded stays, the same "
                         "command goes on from there",
                         code - 128, strsignal(code - 128));
