@@ -10,6 +10,7 @@
 #define QSV_ENGINE_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "core/network.h"
 
@@ -55,6 +56,10 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                                struct qsv_engine_output *outputs,
                                const struct qsv_engine_trace *trace,
                                const volatile sig_atomic_t *stop, struct qsv_error *err);
+
+/* asked is called between layers: true ends the call like `stop`. For what is dearer than a flag;
+ * NULL: none, as after create. */
+void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *context);
 
 /* Channels of all LIFs; LIF i's begin at qsv_engine_potential_offset(e, i). */
 size_t qsv_engine_potential_count(const struct qsv_engine *e);

@@ -30,9 +30,15 @@ static enum qsv_status fail(struct qsv_error *err, enum qsv_status code, const c
     return qsv_fail(err, code, "%s '%s': HDF5: %s", what, name, reason(text));
 }
 
+void qsv_h5_begin(void)
+{
+    H5dont_atexit();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
 static hid_t access_list(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    qsv_h5_begin();
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
     if (fapl >= 0) {
         H5Pset_file_locking(fapl, 0, 1);
@@ -53,33 +59,16 @@ enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err
     return *file < 0 ? QSV_EINPUT : QSV_OK;
 }
 
-static enum qsv_status create(hid_t *file, const char *path, hid_t fcpl, hid_t fapl,
-                              struct qsv_error *err)
+enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *err)
 {
-    *file = fapl < 0 || fcpl < 0 ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
+    hid_t fapl = access_list();
+    *file = fapl < 0 ? fapl : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
     char text[200];
     if (*file < 0)
         qsv_fail(err, QSV_EIO, "%s: cannot create: %s", path, reason(text));
     if (fapl >= 0)
         H5Pclose(fapl);
     return *file < 0 ? QSV_EIO : QSV_OK;
-}
-
-enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *err)
-{
-    return create(file, path, H5P_DEFAULT, access_list(), err);
-}
-
-enum qsv_status qsv_h5_create_behind(hid_t *file, const char *path, size_t user_block,
-                                     struct qsv_error *err)
-{
-    hid_t fapl = access_list(), fcpl = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_userblock(fcpl, user_block);
-    H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_LATEST);
-    enum qsv_status st = create(file, path, fcpl, fapl, err);
-    if (fcpl >= 0)
-        H5Pclose(fcpl);
-    return st;
 }
 
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err)
@@ -270,6 +259,8 @@ static hid_t creation_list(const struct qsv_h5_layout *l, size_t element_size)
         H5Pset_deflate(list, l->deflate);
     }
     H5Pset_fletcher32(list);
+    H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
+    H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
     return list;
 }
 

@@ -13,16 +13,17 @@
 
 #include "core/base/error.h"
 
+/* What every function here that opens or creates begins with: no printing, and nothing done when
+ * the process exits, where HDF5 1.10 crashes on a file that it could not close because a write
+ * failed. All files are closed by then anyway. */
+void qsv_h5_begin(void);
+
 /* Read-only. QSV_EINPUT where it can't be opened, is not HDF5 or is torn. Close with H5Fclose. */
 enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err);
 
 /* A new file, truncating. QSV_EIO on failure. Close with qsv_h5_close, which tells of a failed
  * write. */
 enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *err);
-/* The same, HDF5's part beginning behind user_block bytes (a power of two from 512 on) that are the
- * caller's to fill after closing, and in HDF5 1.10's file format, smaller for small files. */
-enum qsv_status qsv_h5_create_behind(hid_t *file, const char *path, size_t user_block,
-                                     struct qsv_error *err);
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err);
 
 /* True where loc has a link of that name (a path of several parts is looked up part by part). */

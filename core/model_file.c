@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/stat.h>
 
 #include "core/base/alloc.h"
@@ -124,28 +123,17 @@ static enum qsv_status write_attributes(hid_t file, const struct qsv_model *m,
 
 enum qsv_status qsv_model_save(const struct qsv_model *m, const char *path, struct qsv_error *err)
 {
-    hid_t file;
-    char *temporary = qsv_file_temporary(path);
-    if (!temporary)
-        return qsv_fail_memory(err, path);
-    enum qsv_status st = qsv_seal_create(&file, temporary, err);
-    if (!st) {
-        st = write_attributes(file, m, err);
-        if (!st)
-            st = write_tensors(file, m, err);
-        if (st) {
-            H5Fclose(file);
-            qsv_fail_in(err, st, "%s", path);
-        } else {
-            st = qsv_seal_close(file, temporary, err);
-        }
-        if (st)
-            unlink(temporary);
-    }
+    struct qsv_h5_image *image;
+    enum qsv_status st = qsv_seal_create(&image, err);
+    if (st)
+        return st;
+    st = write_attributes(qsv_h5_image_file(image), m, err);
     if (!st)
-        st = qsv_file_commit(temporary, path, err);
-    free(temporary);
-    return st;
+        st = write_tensors(qsv_h5_image_file(image), m, err);
+    if (!st)
+        return qsv_seal_commit(image, path, err);
+    qsv_h5_image_destroy(image);
+    return qsv_fail_in(err, st, "%s", path);
 }
 
 static enum qsv_status read_u32(hid_t file, const char *name, uint32_t *value,

@@ -9,18 +9,41 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/file.h"
 #include "core/base/hash.h"
 
-enum { BLOCK = 512, BUFFER = 1 << 20 };
+enum { BUFFER_BYTES = 1 << 20 };
 
 #define MARK "qsvit sealed HDF5, "
 
-/* The block that a file of this content must begin with. */
-static void render(char block[BLOCK], uint64_t hash, uint64_t bytes)
+static void render(uint8_t block[QSV_SEAL_BYTES], uint64_t hash, uint64_t bytes)
 {
-    memset(block, 0, BLOCK);
-    snprintf(block, BLOCK, MARK "xxh3-64 %016llx over %llu bytes from byte %d\n",
-             (unsigned long long)hash, (unsigned long long)bytes, BLOCK);
+    memset(block, 0, QSV_SEAL_BYTES);
+    snprintf((char *)block, QSV_SEAL_BYTES, MARK "xxh3-64 %016llx over %llu bytes from byte %d\n",
+             (unsigned long long)hash, (unsigned long long)bytes, QSV_SEAL_BYTES);
+}
+
+void qsv_seal_make(uint8_t block[QSV_SEAL_BYTES], const void *data, size_t bytes)
+{
+    render(block, qsv_hash_bytes(data, bytes), bytes);
+}
+
+enum qsv_status qsv_seal_create(struct qsv_h5_image **out, struct qsv_error *err)
+{
+    return qsv_h5_image_create(out, QSV_SEAL_BYTES, err);
+}
+
+enum qsv_status qsv_seal_commit(struct qsv_h5_image *image, const char *path, struct qsv_error *err)
+{
+    uint8_t *data;
+    size_t bytes;
+    enum qsv_status st = qsv_h5_image_close(image, &data, &bytes, err);
+    if (!st) {
+        qsv_seal_make(data, data + QSV_SEAL_BYTES, bytes - QSV_SEAL_BYTES);
+        st = qsv_file_write(path, data, bytes, err);
+    }
+    qsv_h5_image_destroy(image);
+    return st;
 }
 
 static enum qsv_status fail_errno(struct qsv_error *err, const char *path, const char *doing)
@@ -33,7 +56,7 @@ static enum qsv_status hash_rest(int fd, const char *path, uint64_t *hash, uint6
                                  struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
-    char *buffer = qsv_alloc(BUFFER, 1);
+    char *buffer = qsv_alloc(BUFFER_BYTES, 1);
     struct qsv_hash *h = buffer ? qsv_hash_begin() : NULL;
     if (!h) {
         free(buffer);
@@ -41,7 +64,7 @@ static enum qsv_status hash_rest(int fd, const char *path, uint64_t *hash, uint6
     }
     *bytes = 0;
     for (;;) {
-        ssize_t n = read(fd, buffer, BUFFER);
+        ssize_t n = read(fd, buffer, BUFFER_BYTES);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -56,41 +79,7 @@ static enum qsv_status hash_rest(int fd, const char *path, uint64_t *hash, uint6
     return st;
 }
 
-enum qsv_status qsv_seal_create(hid_t *file, const char *path, struct qsv_error *err)
-{
-    return qsv_h5_create_behind(file, path, BLOCK, err);
-}
-
-static enum qsv_status write_block(int fd, const char *path, struct qsv_error *err)
-{
-    uint64_t hash, bytes;
-    char block[BLOCK];
-    if (lseek(fd, BLOCK, SEEK_SET) < 0)
-        return fail_errno(err, path, "cannot seek");
-    enum qsv_status st = hash_rest(fd, path, &hash, &bytes, err);
-    if (st)
-        return st;
-    render(block, hash, bytes);
-    if (pwrite(fd, block, BLOCK, 0) != BLOCK)
-        return fail_errno(err, path, "cannot write");
-    return QSV_OK;
-}
-
-enum qsv_status qsv_seal_close(hid_t file, const char *path, struct qsv_error *err)
-{
-    enum qsv_status st = qsv_h5_close(file, path, err);
-    if (st)
-        return st;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(err, path, "cannot open");
-    st = write_block(fd, path, err);
-    if (close(fd) < 0 && !st)
-        st = fail_errno(err, path, "cannot write");
-    return st;
-}
-
-static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
+static enum qsv_status read_block(int fd, const char *path, uint8_t block[QSV_SEAL_BYTES],
                                   struct qsv_error *err)
 {
     struct stat s;
@@ -98,10 +87,10 @@ static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
         return fail_errno(err, path, "cannot stat");
     if (!S_ISREG(s.st_mode))
         return qsv_fail(err, QSV_EINPUT, "%s: not a regular file", path);
-    ssize_t n = read(fd, block, BLOCK);
+    ssize_t n = read(fd, block, QSV_SEAL_BYTES);
     if (n < 0)
         return fail_errno(err, path, "cannot read");
-    if (n < BLOCK || memcmp(block, MARK, sizeof MARK - 1))
+    if (n < QSV_SEAL_BYTES || memcmp(block, MARK, sizeof MARK - 1))
         return qsv_fail(err, QSV_EINPUT,
                         "%s: not a file that qsvit recorded results in (it begins with no seal)",
                         path);
@@ -110,15 +99,15 @@ static enum qsv_status read_block(int fd, const char *path, char block[BLOCK],
 
 static enum qsv_status verify(int fd, const char *path, struct qsv_error *err)
 {
-    char found[BLOCK], expected[BLOCK];
-    uint64_t hash, bytes;
+    uint8_t found[QSV_SEAL_BYTES], expected[QSV_SEAL_BYTES];
+    uint64_t hash = 0, bytes = 0;
     enum qsv_status st = read_block(fd, path, found, err);
     if (!st)
         st = hash_rest(fd, path, &hash, &bytes, err);
     if (st)
         return st;
     render(expected, hash, bytes);
-    if (memcmp(found, expected, BLOCK))
+    if (memcmp(found, expected, QSV_SEAL_BYTES))
         return qsv_fail(err, QSV_EINPUT,
                         "%s: %llu bytes do not match the checksum in its first line: torn, "
                         "damaged, or changed by another program",

@@ -17,7 +17,6 @@ const struct qsv_query_column qsv_query_columns[] = {
     {"number", FIGURE(U32, trial.number), false, 0, NULL,
      "order in which the run asked for it, from 1"},
     {"step", FIGURE(TEXT, trial.step), true, 0, NULL, "step of the search that asked for it first"},
-    {"description", FIGURE(TEXT, trial.description), true, 0, NULL, "why it asked"},
     {"parent", OWN(parent_text), false, 0, NULL, "trial it was made from"},
     {"baseline", FIGURE(U8, is_baseline), false, 0, NULL, "1: all layers f32"},
     {"selected", FIGURE(U8, is_selected), false, 0, NULL, "1: what the last search selected"},
@@ -50,13 +49,14 @@ const struct qsv_query_column qsv_query_columns[] = {
     {"ac_ops", FIGURE(F64, ac_ops), false, -4, "op/image", "accumulates on spikes"},
     {"mac_ops", FIGURE(F64, mac_ops), false, -4, "op/image",
      "multiply-accumulates on real-valued inputs"},
-    {"energy_pj", FIGURE(F64, energy.total_pj), false, -4, PJ, "modelled energy"},
+    {"energy_pj", FIGURE(F64, energy.total_pj), false, -4, PJ, "modelled energy of an inference"},
     {"energy_compute_pj", FIGURE(F64, energy.compute_pj), false, -4, PJ, "of it arithmetic"},
     {"energy_sram_pj", FIGURE(F64, energy.sram_pj), false, -4, PJ, "of it on-chip memory"},
     {"energy_dram_pj", FIGURE(F64, energy.dram_pj), false, -4, PJ, "of it off-chip memory"},
     {"energy_saved", FIGURE(F64, energy_saved), true, 1, "%",
      "energy_pj below the baseline on the same images"},
     {"wall_s", FIGURE(F64, wall_s), false, 2, "s", "seconds spent on these images, all ranks"},
+    {"description", FIGURE(TEXT, trial.description), true, 0, NULL, "why it was asked for"},
 };
 
 const size_t qsv_n_query_columns = sizeof qsv_query_columns / sizeof *qsv_query_columns;

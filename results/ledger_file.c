@@ -14,11 +14,11 @@ size_t qsv_file_max_bytes(hid_t file)
     return (size_t)bytes * BEST_RATIO + SLACK_BYTES;
 }
 
-enum qsv_status qsv_ledger_finish(hid_t file, const char *path, enum qsv_status st,
+enum qsv_status qsv_ledger_finish(struct qsv_h5_image *image, const char *path, enum qsv_status st,
                                   struct qsv_error *err)
 {
     if (!st)
-        return qsv_seal_close(file, path, err);
-    H5Fclose(file);
+        return qsv_seal_commit(image, path, err);
+    qsv_h5_image_destroy(image);
     return qsv_fail_in(err, st, "%s", path);
 }

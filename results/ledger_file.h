@@ -4,16 +4,17 @@
 #ifndef QSV_LEDGER_FILE_H
 #define QSV_LEDGER_FILE_H
 
-#include "core/h5.h"
+#include "core/h5_image.h"
 #include "results/figures.h"
 #include "results/layout.h"
 #include "results/view.h"
 
-/* Writes the whole ledger (which must have arrays) to a new file; the caller commits it. */
+/* Writes the whole ledger (which must have arrays), atomically and durably. */
 enum qsv_status qsv_ledger_write(const struct qsv_ledger *l, const char *path,
                                  struct qsv_error *err);
 
-/* Writes a segment: evaluations and their trials; `l` gives the description only. */
+/* Writes a segment in the same way: evaluations and their trials; `l` gives the description only.
+ */
 enum qsv_status qsv_ledger_write_segment(const struct qsv_ledger *l, const char *path,
                                          const struct qsv_evaluation *evaluations, size_t n,
                                          const struct qsv_trial_row *trials, size_t n_trials,
@@ -72,8 +73,8 @@ void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l
  * /drift and the sums they come from. */
 enum qsv_status qsv_derived_write(hid_t file, const struct qsv_view *v, struct qsv_error *err);
 
-/* Closes a file that is being written, seals it where st is QSV_OK, and gives the first error. */
-enum qsv_status qsv_ledger_finish(hid_t file, const char *path, enum qsv_status st,
+/* Commits a file that was written with status st, or drops it; the first error. */
+enum qsv_status qsv_ledger_finish(struct qsv_h5_image *image, const char *path, enum qsv_status st,
                                   struct qsv_error *err);
 
 /* Bytes that a dataset of this file can hold at most, given deflate's best ratio. */

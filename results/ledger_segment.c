@@ -93,11 +93,11 @@ enum qsv_status qsv_ledger_write_segment(const struct qsv_ledger *l, const char 
         return qsv_fail_memory(err, "a segment");
     for (size_t i = 0; i < n_trials; i++)
         rows[i].trial = trials[i];
-    hid_t file;
-    enum qsv_status st = qsv_seal_create(&file, path, err);
+    struct qsv_h5_image *image;
+    enum qsv_status st = qsv_seal_create(&image, err);
     if (!st) {
-        st = write_all(file, l, evaluations, n, rows, n_trials, err);
-        st = qsv_ledger_finish(file, path, st, err);
+        st = write_all(qsv_h5_image_file(image), l, evaluations, n, rows, n_trials, err);
+        st = qsv_ledger_finish(image, path, st, err);
     }
     free(rows);
     return st;

@@ -184,13 +184,13 @@ enum qsv_status qsv_ledger_write(const struct qsv_ledger *l, const char *path,
                                  struct qsv_error *err)
 {
     struct qsv_view view;
-    hid_t file;
+    struct qsv_h5_image *image;
     enum qsv_status st = qsv_view_init(&view, l, err);
     if (st)
         return st;
-    st = qsv_seal_create(&file, path, err);
+    st = qsv_seal_create(&image, err);
     if (!st)
-        st = qsv_ledger_finish(file, path, write_all(file, &view, err), err);
+        st = qsv_ledger_finish(image, path, write_all(qsv_h5_image_file(image), &view, err), err);
     qsv_view_fini(&view);
     return st;
 }

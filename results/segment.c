@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/file.h"
 #include "results/costs.h"
 #include "results/folder.h"
 #include "results/ledger_file.h"
@@ -60,18 +59,10 @@ static enum qsv_status write_file(const char *path, const struct qsv_run *run,
                                   struct qsv_error *err)
 {
     struct qsv_ledger description = {0};
-    char *temporary = qsv_file_temporary(path);
-    enum qsv_status st =
-        temporary ? qsv_ledger_describe(&description, run, err) : qsv_fail_memory(err, path);
+    enum qsv_status st = qsv_ledger_describe(&description, run, err);
     if (!st)
-        st = qsv_ledger_write_segment(&description, temporary, evaluations, n, trials, n_trials,
-                                      err);
-    if (!st)
-        st = qsv_file_commit(temporary, path, err);
-    else if (temporary)
-        remove(temporary);
+        st = qsv_ledger_write_segment(&description, path, evaluations, n, trials, n_trials, err);
     qsv_ledger_fini(&description);
-    free(temporary);
     return st;
 }
 

@@ -1,6 +1,6 @@
 /* Segments: the small HDF5 files in RUN/segments/ that a worker writes, one a report. A record is
  * *recorded* once its segment was renamed into place and the folder synced. Nothing is ever
- * appended to an open HDF5 file. docs/formats.md has the layout.
+ * appended to an open HDF5 file. docs/results.md has the layout.
  */
 #ifndef QSV_SEGMENT_H
 #define QSV_SEGMENT_H

@@ -1,6 +1,6 @@
 /* How far a run is, live or stopped. */
-#ifndef QSV_RUN_STATE_H
-#define QSV_RUN_STATE_H
+#ifndef QSV_STATUS_H
+#define QSV_STATUS_H
 
 #include "core/base/error.h"
 #include "core/base/strbuf.h"

@@ -302,14 +302,7 @@ static void delete_segments(struct qsv_store *s)
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err)
 {
     double start_s = qsv_clock_monotonic_s();
-    char *temporary = qsv_file_temporary(s->results);
-    enum qsv_status st =
-        temporary ? qsv_ledger_write(&s->ledger, temporary, err) : qsv_fail_memory(err, s->results);
-    if (!st)
-        st = qsv_file_commit(temporary, s->results, err);
-    else if (temporary)
-        unlink(temporary);
-    free(temporary);
+    enum qsv_status st = qsv_ledger_write(&s->ledger, s->results, err);
     if (!st)
         delete_segments(s);
     s->folded_s = qsv_clock_monotonic_s();

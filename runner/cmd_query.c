@@ -99,8 +99,8 @@ const struct qsv_command qsv_cmd_query = {
                 "    [--images any|judge|decide] [--format table|csv|json]\n"
                 "RUN --sensitivity [--format table|csv|json]\n"
                 "RUN --setting ID",
-    .details = "An expression compares columns with numbers or 'text': < <= > >= == !=, joined by\n"
-               "and, or, not and parentheses.",
+    .details = "An expression compares columns with numbers or 'text' (< <= > >= == !=);\n"
+               "and, or, not and parentheses join comparisons.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

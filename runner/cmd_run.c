@@ -1,4 +1,5 @@
 #include <hdf5.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,11 +79,11 @@ static enum qsv_status read_spec(struct qsv_spec **out, const struct values *v,
 static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invocation *in,
                               struct qsv_error *err)
 {
-    const struct qsv_launcher *launcher = qsv_launcher_find(spec->launcher);
-    struct qsv_launch how = {spec->ranks, in->argv};
+    const struct qsv_launcher *launcher = qsv_launcher_find(spec->scheduler.launcher);
+    const struct qsv_launch how = {spec->ranks, in->argv, &spec->scheduler};
     if (!launcher)
         return qsv_spec_fail(spec, "scheduler.launcher", err, "there is no launcher '%s'",
-                             spec->launcher);
+                             spec->scheduler.launcher);
     return launcher->run(&how, err);
 }
 
@@ -97,6 +98,29 @@ static enum qsv_status check_size(const struct qsv_rank_info *info, const struct
                     info->ranks, t->size);
 }
 
+/* Of a stop. What is left of the ten seconds in which all must be over is for the launcher. */
+enum { LONGEST_STOP_S = 8 };
+/* Rank 0 decides that a rank hangs; the others wait for it. */
+static const double longest_end_s = 30;
+
+static const volatile sig_atomic_t *watch_signals(bool tells)
+{
+    const volatile sig_atomic_t *stop = qsv_stop_on_signals();
+    qsv_stop_within(LONGEST_STOP_S, qsv_status_exit(QSV_ESTOPPED),
+                    tells ? "qsvit: stopped in the middle of something long; the same command goes "
+                            "on\n"
+                          : NULL);
+    return stop;
+}
+
+static _Noreturn void abort_all(enum qsv_status st, const struct qsv_error *err)
+{
+    if (st)
+        fprintf(stderr, "qsvit: %s\n", err->text);
+    fflush(NULL);
+    qsv_mpi_abort(qsv_status_exit(st));
+}
+
 static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info *info,
                                  struct qsv_error *err)
 {
@@ -104,7 +128,8 @@ static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info
     enum qsv_status st = check_size(info, s->transport, err);
     if (st)
         return st;
-    s->stop = qsv_stop_on_signals(); /* behind MPI_Init, which has handlers of its own */
+    /* Behind MPI_Init, which has handlers of its own. */
+    s->stop = watch_signals(s->transport->rank == 0);
     if (s->transport->size == 1) {
         s->transport = NULL;
         return qsv_sweep_alone(s, err);
@@ -113,12 +138,8 @@ static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info
         st = qsv_sweep_coordinate(s, &stuck, err);
     else if ((st = qsv_sweep_work(s, err)))
         stuck = true;
-    if (stuck) {
-        if (st)
-            fprintf(stderr, "qsvit: %s\n", err->text);
-        fflush(NULL);
-        qsv_mpi_abort(qsv_status_exit(st ? st : QSV_EFAILED));
-    }
+    if (stuck)
+        abort_all(st, err);
     return st;
 }
 
@@ -133,7 +154,8 @@ static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info
     s->libraries = libraries;
     s->transport = mpi;
     st = take_part(s, info, err);
-    qsv_mpi_end(mpi, s->clock);
+    if (!qsv_mpi_end(mpi, s->clock, mpi->rank == 0 ? longest_end_s : INFINITY))
+        abort_all(st, err);
     free(libraries);
     return st;
 }
@@ -142,7 +164,7 @@ static enum qsv_status run_alone(struct qsv_sweep *s, struct qsv_error *err)
 {
     char *libraries = name_libraries(false);
     s->libraries = libraries;
-    s->stop = qsv_stop_on_signals();
+    s->stop = watch_signals(true);
     enum qsv_status st = qsv_sweep_alone(s, err);
     free(libraries);
     return st;

@@ -1,25 +1,21 @@
 #include "runner/coordinator.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "runner/deal.h"
+#include "runner/crew.h"
 
-struct worker {
-    bool here, gone; /* said hello; said bye */
-    struct qsv_hello hello;
-    struct qsv_task task; /* what it is doing; number 0: nothing */
-    double work;          /* of that task */
-};
+/* Times what was expected that a task may take before it is dealt to idle workers too, and how
+ * often that is looked at. */
+static const double overdue = 2, look_s = 0.25;
 
 struct qsv_coordinator {
-    struct qsv_coordinator_setup setup;
-    struct qsv_message_sizes sizes;
-    uint32_t n_workers;
-    struct worker *workers;
+    struct qsv_crew crew;
     uint32_t n_busy;
-    uint64_t n_tasks; /* dealt so far */
+    uint64_t n_tasks, n_calls; /* dealt, begun so far */
+    double looked_s;           /* when stragglers were last looked for */
     struct qsv_deal *deal;
 };
 
@@ -28,17 +24,13 @@ enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
                                        struct qsv_error *err)
 {
     struct qsv_coordinator *c = qsv_alloc(1, sizeof *c);
-    uint32_t n = (uint32_t)setup->transport->size - 1;
     *out = NULL;
-    if (!c || !(c->workers = qsv_alloc(n ? n : 1, sizeof *c->workers))) {
-        free(c);
+    if (!c)
         return qsv_fail_memory(err, "the coordinator");
-    }
-    c->setup = *setup;
-    c->n_workers = n;
-    c->sizes = (struct qsv_message_sizes){setup->shape, setup->partition->n_shards};
-    enum qsv_status st =
-        qsv_deal_create(&c->deal, n, setup->partition->n_shards, setup->task_seconds, err);
+    enum qsv_status st = qsv_crew_init(&c->crew, setup, err);
+    if (!st)
+        st = qsv_deal_create(&c->deal, c->crew.n, setup->partition->n_shards, setup->task_seconds,
+                             err);
     if (st) {
         qsv_coordinator_destroy(c);
         return st;
@@ -51,136 +43,38 @@ void qsv_coordinator_destroy(struct qsv_coordinator *c)
 {
     if (!c)
         return;
-    for (uint32_t w = 0; w < c->n_workers; w++)
-        qsv_task_fini(&c->workers[w].task);
-    free(c->workers);
+    qsv_crew_fini(&c->crew);
     qsv_deal_destroy(c->deal);
     free(c);
-}
-
-uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c)
-{
-    return c->n_workers;
-}
-
-const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker)
-{
-    return &c->workers[worker].hello;
-}
-
-static const char *host_of(const struct worker *w)
-{
-    return w->here ? w->hello.host : "an unknown host";
-}
-
-/* Receives one message, if there is one: *from is its worker. */
-static enum qsv_status receive(struct qsv_coordinator *c, bool *came, uint32_t *from,
-                               struct qsv_message *m, struct qsv_error *err)
-{
-    struct qsv_parcel p;
-    *came = false;
-    enum qsv_status st = c->setup.transport->poll(c->setup.transport, &p, err);
-    if (st || !p.data)
-        return st;
-    *from = (uint32_t)p.from - 1;
-    st = p.from < 1 || *from >= c->n_workers
-             ? qsv_fail(err, QSV_EFAILED, "a message from rank %d, which is no worker", p.from)
-             : qsv_message_unpack(m, &c->sizes, p.data, p.bytes, err);
-    if (st && p.from >= 1)
-        qsv_fail_in(err, st, "rank %d", p.from);
-    free(p.data);
-    *came = st == QSV_OK;
-    return st;
-}
-
-static enum qsv_status check_hello(const struct worker *w, int rank, const struct qsv_hello *own,
-                                   struct qsv_error *err)
-{
-    if (strcmp(w->hello.version, own->version) != 0)
-        return qsv_fail(err, QSV_EIDENTITY, "rank %d on %s runs qsvit %s, rank 0 on %s runs %s",
-                        rank, w->hello.host, w->hello.version, own->host, own->version);
-    if (w->hello.spec != own->spec)
-        return qsv_fail(err, QSV_EIDENTITY,
-                        "rank %d on %s reads another spec than rank 0 on %s: is the file the same "
-                        "on both hosts?",
-                        rank, w->hello.host, own->host);
-    enum qsv_status st = qsv_identity_compare(&w->hello.identity, &own->identity, NULL, err);
-    return st ? qsv_fail_in(err, st, "rank %d on %s differs from rank 0 on %s", rank, w->hello.host,
-                            own->host)
-              : QSV_OK;
-}
-
-static enum qsv_status fail_stopped(struct qsv_error *err)
-{
-    return qsv_fail(err, QSV_ESTOPPED, "stopped before the end; the same command goes on");
-}
-
-static enum qsv_status fail_of_worker(const struct worker *w, uint32_t worker,
-                                      const struct qsv_failed *f, struct qsv_error *err)
-{
-    if (f->error.code == QSV_ESTOPPED)
-        return fail_stopped(err);
-    return qsv_fail(err, f->error.code, "rank %u on %s: %s", worker + 1, host_of(w), f->error.text);
-}
-
-static enum qsv_status fail_unexpected(const struct qsv_message *m, uint32_t from,
-                                       struct qsv_error *err)
-{
-    return qsv_fail(err, QSV_EFAILED, "rank %u sent a message of type %d out of turn", from + 1,
-                    (int)m->type);
-}
-
-static enum qsv_status greet_one(struct qsv_coordinator *c, uint32_t from,
-                                 const struct qsv_message *m, const struct qsv_hello *own,
-                                 struct qsv_error *err)
-{
-    struct worker *w = &c->workers[from];
-    if (m->type == QSV_MESSAGE_FAILED)
-        return fail_of_worker(w, from, &m->u.failed, err);
-    if (m->type != QSV_MESSAGE_HELLO || w->here)
-        return fail_unexpected(m, from, err);
-    w->hello = m->u.hello;
-    w->here = true;
-    return check_hello(w, (int)from + 1, own, err);
-}
-
-static bool is_stopped(const struct qsv_coordinator *c)
-{
-    return c->setup.stop && *c->setup.stop;
 }
 
 enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qsv_hello *own,
                                       struct qsv_error *err)
 {
-    struct qsv_wait wait = {0};
-    for (uint32_t n = 0; n < c->n_workers;) {
-        struct qsv_message m;
-        uint32_t from;
-        bool came;
-        if (is_stopped(c))
-            return fail_stopped(err);
-        enum qsv_status st = receive(c, &came, &from, &m, err);
-        if (st)
-            return st;
-        if (!came) {
-            qsv_wait_nap(&wait, c->setup.clock);
-            continue;
-        }
-        qsv_wait_reset(&wait);
-        st = greet_one(c, from, &m, own, err);
-        qsv_message_fini(&m);
-        if (st)
-            return st;
-        n++;
-    }
-    return QSV_OK;
+    return qsv_crew_greet(&c->crew, own, err);
+}
+
+enum qsv_status qsv_coordinator_stop(struct qsv_coordinator *c, double longest_s,
+                                     struct qsv_bye *work, struct qsv_error *err)
+{
+    return qsv_crew_stop(&c->crew, longest_s, work, err);
+}
+
+uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c)
+{
+    return c->crew.n;
+}
+
+const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker)
+{
+    return &c->crew.members[worker].hello;
 }
 
 static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job *job,
                                  const struct qsv_hand *hand, struct qsv_task *t,
                                  struct qsv_error *err)
 {
-    uint32_t n_layers = c->sizes.shape.n_layers;
+    uint32_t n_layers = c->crew.sizes.shape.n_layers;
     enum qsv_status st = qsv_task_init(t, hand->n_trials, n_layers, err);
     if (st)
         return st;
@@ -197,52 +91,110 @@ static enum qsv_status make_task(struct qsv_coordinator *c, const struct qsv_job
     return QSV_OK;
 }
 
+static enum qsv_status give(struct qsv_coordinator *c, const struct qsv_job *job, uint32_t worker,
+                            const struct qsv_hand *hand, struct qsv_error *err)
+{
+    struct qsv_crew_member *w = &c->crew.members[worker];
+    struct qsv_message m = {.type = QSV_MESSAGE_TASK};
+    enum qsv_status st = make_task(c, job, hand, &m.u.task, err);
+    if (st)
+        return st;
+    st = qsv_given_init(&w->given[w->n_given], &m.u.task, hand, c->n_calls, err);
+    if (!st) {
+        if (w->n_given++ == 0) {
+            w->since_s = qsv_crew_now_s(&c->crew);
+            c->n_busy++;
+            qsv_watch_heard(&c->crew.watch, worker, w->since_s);
+        }
+        st = qsv_message_send(c->crew.setup.transport, (int)worker + 1, &m, &c->crew.sizes, err);
+    }
+    qsv_message_fini(&m);
+    return st;
+}
+
+/* A task to an idle worker, and a second one while there is plenty. */
 static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *job,
                                uint32_t worker, struct qsv_error *err)
 {
-    struct worker *w = &c->workers[worker];
+    struct qsv_crew_member *w = &c->crew.members[worker];
     struct qsv_hand hand;
-    if (w->task.number || !qsv_deal_next(c->deal, worker, &hand))
-        return QSV_OK;
-    enum qsv_status st = make_task(c, job, &hand, &w->task, err);
-    if (st)
-        return st;
-    w->work = hand.work;
-    c->n_busy++;
-    /* The message borrows the task. */
-    struct qsv_message m = {.type = QSV_MESSAGE_TASK, .u.task = w->task};
-    return qsv_message_send(c->setup.transport, (int)worker + 1, &m, &c->sizes, err);
+    enum qsv_status st = QSV_OK;
+    while (!st && w->here && !w->lost && w->n_given < QSV_CREW_MOST_GIVEN &&
+           (w->n_given == 0 || qsv_deal_plenty(c->deal, worker)) &&
+           qsv_deal_next(c->deal, worker, &hand))
+        st = give(c, job, worker, &hand, err);
+    return st;
 }
 
-static enum qsv_status check_done(const struct worker *w, const struct qsv_done *d,
+static enum qsv_status check_done(const struct qsv_crew_member *w, const struct qsv_done *d,
                                   struct qsv_error *err)
 {
-    if (d->task == 0 || d->task != w->task.number)
+    const struct qsv_given *g = &w->given[0];
+    size_t pairs = (size_t)g->n_trials * g->n_shards;
+    uint32_t trial;
+    if (d->task == 0 || d->task != g->number)
         return qsv_fail(err, QSV_EFAILED, "reports task %llu, was given %llu",
-                        (unsigned long long)d->task, (unsigned long long)w->task.number);
-    size_t pairs = (size_t)w->task.n_trials * w->task.n_shards;
+                        (unsigned long long)d->task, (unsigned long long)g->number);
     if (d->n_records != pairs)
         return qsv_fail(err, QSV_EFAILED, "reports %u records for %zu pairs", d->n_records, pairs);
-    for (uint32_t i = 0; i < d->n_records; i++)
-        if (!qsv_task_holds(&w->task, d->records[i].trial_id, d->records[i].shard))
-            return qsv_fail(err, QSV_EFAILED, "reports trial %016llx on shard %u unasked",
-                            (unsigned long long)d->records[i].trial_id, d->records[i].shard);
-    return QSV_OK;
+    enum qsv_status st = QSV_OK;
+    for (uint32_t i = 0; i < d->n_records && !st; i++)
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+    return st;
+}
+
+/* All of a task's records go on, also those that came before from somewhere else: who keeps them
+ * needs to know all of a segment. A task left over from an earlier call may be of another kind, and
+ * then is of no use. */
+static enum qsv_status take_records(struct qsv_coordinator *c, const struct qsv_job *job,
+                                    const struct qsv_given *g, struct qsv_done *d,
+                                    struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    uint32_t trial = 0;
+    for (uint32_t i = 0; i < d->n_records && !st && g->kind == job->kind; i++) {
+        uint32_t shard = d->records[i].shard;
+        st = qsv_given_find(g, i, &d->records[i], &trial, err);
+        if (!st)
+            st = job->take(job->context, &d->records[i], d->segment, err);
+        if (!st && g->call == c->n_calls)
+            qsv_deal_taken(c->deal, trial, shard);
+    }
+    return st;
 }
 
 static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job *job,
                                  uint32_t from, struct qsv_done *d, struct qsv_error *err)
 {
-    struct worker *w = &c->workers[from];
+    struct qsv_crew_member *w = &c->crew.members[from];
     enum qsv_status st = check_done(w, d, err);
     if (st)
-        return qsv_fail_in(err, st, "rank %u on %s", from + 1, host_of(w));
-    qsv_deal_done(c->deal, from, w->work, d->seconds);
-    qsv_task_fini(&w->task);
-    c->n_busy--;
-    for (uint32_t i = 0; i < d->n_records && !st; i++)
-        st = job->take(job->context, &d->records[i], d->segment, err);
+        return qsv_fail_in(err, st, "rank %u on %s", from + 1, qsv_crew_host(w));
+    struct qsv_given g = w->given[0];
+    w->given[0] = w->given[1];
+    w->given[1] = (struct qsv_given){0};
+    w->n_given--;
+    w->since_s = qsv_crew_now_s(&c->crew);
+    c->n_busy -= w->n_given == 0;
+    if (w->lost)
+        qsv_crew_say(&c->crew, from, "is back");
+    else
+        qsv_deal_done(c->deal, from, g.work, d->seconds);
+    w->lost = false;
+    st = take_records(c, job, &g, d, err);
+    qsv_given_fini(&g);
     return st;
+}
+
+/* One that was given up and now fails is no loss any more. */
+static enum qsv_status take_failed(struct qsv_coordinator *c, uint32_t from,
+                                   const struct qsv_failed *f, struct qsv_error *err)
+{
+    const struct qsv_crew_member *w = &c->crew.members[from];
+    if (!w->lost || f->error.code == QSV_ESTOPPED)
+        return qsv_crew_fail_of(w, from, f, err);
+    qsv_crew_say(&c->crew, from, f->error.text);
+    return QSV_OK;
 }
 
 static enum qsv_status handle(struct qsv_coordinator *c, const struct qsv_job *job, uint32_t from,
@@ -252,9 +204,13 @@ static enum qsv_status handle(struct qsv_coordinator *c, const struct qsv_job *j
     case QSV_MESSAGE_DONE:
         return take_done(c, job, from, &m->u.done, err);
     case QSV_MESSAGE_FAILED:
-        return fail_of_worker(&c->workers[from], from, &m->u.failed, err);
+        return take_failed(c, from, &m->u.failed, err);
+    case QSV_MESSAGE_HELLO:
+        return qsv_crew_greet_one(&c->crew, from, m, err);
+    case QSV_MESSAGE_ALIVE:
+        return QSV_OK;
     default:
-        return fail_unexpected(m, from, err);
+        return qsv_crew_fail_unexpected(m, from, err);
     }
 }
 
@@ -262,9 +218,78 @@ static enum qsv_status deal_to_all(struct qsv_coordinator *c, const struct qsv_j
                                    struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
-    for (uint32_t w = 0; w < c->n_workers && !st; w++)
+    for (uint32_t w = 0; w < c->crew.n && !st; w++)
         st = deal_to(c, job, w, err);
     return st;
+}
+
+static bool is_overdue(const struct qsv_coordinator *c, uint32_t worker)
+{
+    const struct qsv_crew_member *w = &c->crew.members[worker];
+    double speed = qsv_deal_likely_speed(c->deal, worker);
+    return w->n_given > 0 && speed > 0 &&
+           qsv_crew_now_s(&c->crew) - w->since_s > overdue * w->given[0].work / speed + look_s;
+}
+
+/* What a worker has in hand, and behind that, may be dealt to others. */
+static uint32_t open_again(struct qsv_coordinator *c, struct qsv_crew_member *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->n_given; i++) {
+        struct qsv_given *g = &w->given[i];
+        if (!g->again && g->call == c->n_calls)
+            n += qsv_deal_again(c->deal, g->trials, g->n_trials, g->first_shard, g->n_shards);
+        g->again = true;
+    }
+    return n;
+}
+
+/* At the end of a call, when there is nothing left to deal and somebody is idle: what takes much
+ * longer than it should is dealt once more, and what comes first counts. */
+static enum qsv_status help_stragglers(struct qsv_coordinator *c, const struct qsv_job *job,
+                                       struct qsv_error *err)
+{
+    uint32_t n = 0;
+    if (c->n_busy == c->crew.n || !qsv_deal_is_empty(c->deal) ||
+        qsv_crew_now_s(&c->crew) < c->looked_s + look_s)
+        return QSV_OK;
+    c->looked_s = qsv_crew_now_s(&c->crew);
+    for (uint32_t w = 0; w < c->crew.n; w++)
+        if (is_overdue(c, w))
+            n += open_again(c, &c->crew.members[w]);
+    return n ? deal_to_all(c, job, err) : QSV_OK;
+}
+
+/* What it was given is dealt to others. It keeps it, too, in case it is only slow. */
+static void give_up(struct qsv_coordinator *c, uint32_t worker)
+{
+    struct qsv_crew_member *w = &c->crew.members[worker];
+    char text[128];
+    snprintf(text, sizeof text, "was not heard from for %g s; its work is given to others",
+             c->crew.setup.worker_timeout_s);
+    qsv_crew_say(&c->crew, worker, text);
+    w->lost = true;
+    open_again(c, w);
+}
+
+static enum qsv_status look_for_lost(struct qsv_coordinator *c, const struct qsv_job *job,
+                                     struct qsv_error *err)
+{
+    double now_s = qsv_crew_now_s(&c->crew);
+    uint32_t n = 0;
+    if (!qsv_watch_is_due(&c->crew.watch, now_s))
+        return QSV_OK;
+    for (uint32_t i = 0; i < c->crew.n; i++) {
+        const struct qsv_crew_member *w = &c->crew.members[i];
+        if (w->n_given == 0 || w->lost || !qsv_watch_is_silent(&c->crew.watch, i, now_s))
+            continue;
+        give_up(c, i);
+        n++;
+    }
+    if (n == 0)
+        return QSV_OK;
+    return qsv_crew_is_any_left(&c->crew) ? deal_to_all(c, job, err)
+                                          : qsv_crew_fail_none_left(&c->crew, err);
 }
 
 /* Takes what came, deals to whoever is free; *idle: nothing came. */
@@ -274,14 +299,18 @@ static enum qsv_status turn(struct qsv_coordinator *c, const struct qsv_job *job
     struct qsv_message m;
     uint32_t from;
     bool came;
-    enum qsv_status st = receive(c, &came, &from, &m, err);
+    enum qsv_status st = qsv_crew_receive(&c->crew, &came, &from, &m, err);
     *idle = !came;
     if (!st && came) {
         st = handle(c, job, from, &m, err);
         qsv_message_fini(&m);
         if (!st)
             st = deal_to(c, job, from, err);
+    } else if (!st) {
+        st = help_stragglers(c, job, err);
     }
+    if (!st)
+        st = look_for_lost(c, job, err);
     return st ? st : job->tick(job->context, err);
 }
 
@@ -292,7 +321,7 @@ static enum qsv_status begin(struct qsv_coordinator *c, const struct qsv_job *jo
     if (!images)
         return qsv_fail_memory(err, "a job");
     for (uint32_t s = 0; s < job->n_shards; s++)
-        images[s] = qsv_partition_shard(c->setup.partition, job->first_shard + s).n_images;
+        images[s] = qsv_partition_shard(c->crew.setup.partition, job->first_shard + s).n_images;
     struct qsv_deal_call call = {job->n_trials, job->first_shard, job->n_shards,
                                  job->shared,   images,           job->missing};
     enum qsv_status st = qsv_deal_begin(c->deal, &call, err);
@@ -305,70 +334,18 @@ enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_
 {
     struct qsv_wait wait = {0};
     enum qsv_status st = begin(c, job, err);
+    c->n_calls++;
     if (!st)
         st = deal_to_all(c, job, err);
-    while (!st && c->n_busy > 0) {
-        bool idle;
-        st = is_stopped(c) ? fail_stopped(err) : turn(c, job, &idle, err);
+    while (!st && qsv_deal_undone(c->deal) > 0) {
+        bool idle = false;
+        st = qsv_crew_is_stopped(&c->crew) ? qsv_crew_fail_stopped(err) : turn(c, job, &idle, err);
         if (!st && idle)
-            qsv_wait_nap(&wait, c->setup.clock);
+            qsv_wait_nap(&wait, c->crew.setup.clock);
         else
             qsv_wait_reset(&wait);
     }
-    return st;
-}
-
-/* Whatever still comes from a worker that has not read the stop yet is of no use any more: what was
- * recorded lies in its segment. */
-static void hear_last_words(struct qsv_coordinator *c, uint32_t from, const struct qsv_message *m,
-                            uint32_t *n_gone, struct qsv_bye *work)
-{
-    if (m->type != QSV_MESSAGE_BYE || c->workers[from].gone)
-        return;
-    c->workers[from].gone = true;
-    (*n_gone)++;
-    work->layer_forwards_asked += m->u.bye.layer_forwards_asked;
-    work->layer_forwards_done += m->u.bye.layer_forwards_done;
-}
-
-static enum qsv_status fail_silent(const struct qsv_coordinator *c, double longest_s,
-                                   struct qsv_error *err)
-{
-    uint32_t w = 0;
-    while (w + 1 < c->n_workers && c->workers[w].gone)
-        w++;
-    return qsv_fail(err, QSV_EFAILED, "rank %u on %s has not stopped within %g s", w + 1,
-                    host_of(&c->workers[w]), longest_s);
-}
-
-enum qsv_status qsv_coordinator_stop(struct qsv_coordinator *c, double longest_s,
-                                     struct qsv_bye *work, struct qsv_error *err)
-{
-    const struct qsv_clock *clock = c->setup.clock;
-    struct qsv_message stop = {.type = QSV_MESSAGE_STOP};
-    struct qsv_bye sum = {0};
-    struct qsv_wait wait = {0};
-    uint32_t n_gone = 0;
-    enum qsv_status st = QSV_OK;
-    for (uint32_t w = 0; w < c->n_workers && !st; w++)
-        st = qsv_message_send(c->setup.transport, (int)w + 1, &stop, &c->sizes, err);
-    double until_s = clock->now_s(clock->context) + longest_s;
-    while (!st && n_gone < c->n_workers) {
-        struct qsv_message m;
-        uint32_t from;
-        bool came;
-        st = receive(c, &came, &from, &m, err);
-        if (!st && came) {
-            hear_last_words(c, from, &m, &n_gone, &sum);
-            qsv_message_fini(&m);
-            qsv_wait_reset(&wait);
-        } else if (!st && clock->now_s(clock->context) > until_s) {
-            st = fail_silent(c, longest_s, err);
-        } else if (!st) {
-            qsv_wait_nap(&wait, clock);
-        }
-    }
-    if (work)
-        *work = sum;
+    if (st)
+        qsv_crew_tell_to_stop(&c->crew, NULL);
     return st;
 }

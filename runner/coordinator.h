@@ -21,6 +21,9 @@ struct qsv_coordinator_setup { /* the pointers outlive the coordinator */
     const struct qsv_partition *partition;
     struct qsv_record_shape shape;
     double task_seconds;
+    double worker_timeout_s; /* a worker not heard from for so long is given up; 0: none */
+    void (*say)(void *context, const char *text); /* of a worker that is lost or back; NULL: not */
+    void *say_context;
 };
 
 enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
@@ -29,7 +32,9 @@ enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
 void qsv_coordinator_destroy(struct qsv_coordinator *c);
 
 /* Waits until every worker has said hello, and checks that it is the same program with the same
- * spec, model and data: QSV_EIDENTITY names rank, host and what differs. */
+ * spec, model and data: QSV_EIDENTITY names rank, host and what differs. Where no hello came for
+ * worker_timeout_s it goes on with those that are here, QSV_ESTOPPED where none is; one that comes
+ * later is welcome. own outlives the coordinator. */
 enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qsv_hello *own,
                                       struct qsv_error *err);
 
@@ -46,7 +51,9 @@ struct qsv_job {
     uint32_t first_shard, n_shards;
     const uint8_t *missing; /* [n_trials][n_shards] 1: to be done */
     void *context;
-    /* A record came; segment is "" for kinds that are not recorded. It may be moved out of *r. */
+    /* A record came; segment is "" for kinds that are not recorded. It may be moved out of *r. The
+     * same pair may come twice: from a worker that was given up and came back, and from the one
+     * that did its work meanwhile. */
     enum qsv_status (*take)(void *context, struct qsv_record *r, const char *segment,
                             struct qsv_error *err);
     /* Called each time round. */
@@ -54,12 +61,17 @@ struct qsv_job {
 };
 
 /* Blocks until all that is missing was taken. QSV_ESTOPPED when asked to stop; a worker's failure
- * comes back as its error, with rank and host before it. After any failure only stop may follow. */
+ * comes back as its error, with rank and host before it. After any failure only stop may follow;
+ * the workers are told already.
+ *
+ * A worker that falls silent over a task is given up and its task dealt to others. Where none is
+ * left: QSV_ESTOPPED, because the same command may have more luck, on other nodes. */
 enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_job *job,
                                     struct qsv_error *err);
 
-/* Tells all workers to stop and waits for their byes, at most so long; *work (may be NULL) gets the
- * sum of what they did. QSV_EFAILED names a worker that did not answer. */
+/* Tells all workers to stop and waits for their byes, at most so long, for those that are given up
+ * not at all; *work (may be NULL) gets the sum of what they did. QSV_EFAILED names a worker that
+ * did not answer: MPI would wait for it for ever. */
 enum qsv_status qsv_coordinator_stop(struct qsv_coordinator *c, double longest_s,
                                      struct qsv_bye *work, struct qsv_error *err);
 

@@ -5,49 +5,51 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-
-static const uint32_t nobody = UINT32_MAX;
+#include "runner/stock.h"
 
 struct pace { /* fading sums, so that the speed follows what is being done */
     double work, seconds;
 };
 
+enum state { DONE, OPEN, DEALT }; /* of a pair: also what was never missing is done */
+
 struct qsv_deal {
     uint32_t n_workers, n_shards;
     double task_seconds;
     struct pace *paces; /* [n_workers] */
-    uint32_t *owners;   /* [n_shards] who had it last */
+    double speeds;      /* sum of those that are known */
+    uint32_t n_known;
+    struct qsv_stock *stock;
 
     /* Of the call: */
     uint32_t n_trials, first, count;
-    double *shared;      /* [n_trials] */
-    uint32_t *images;    /* [count] */
-    uint8_t *missing;    /* [n_trials][count] */
-    uint32_t *left;      /* [count] trials not dealt yet */
-    uint32_t *hand;      /* [n_trials] */
-    double work_left;    /* as if each trial followed the one before it */
-    uint32_t first_open; /* shards before it have nothing left */
+    double *shared;    /* [n_trials] */
+    uint32_t *images;  /* [count] */
+    uint8_t *states;   /* [count][n_trials] */
+    uint32_t *from;    /* [count] no trial before it is open */
+    uint32_t *hand;    /* [n_trials] */
+    uint64_t n_undone; /* pairs that are not done */
+    double work_left;  /* of open pairs, as if each trial followed the one before it */
 };
 
 enum qsv_status qsv_deal_create(struct qsv_deal **out, uint32_t n_workers, uint32_t n_shards,
                                 double task_seconds, struct qsv_error *err)
 {
     struct qsv_deal *d = qsv_alloc(1, sizeof *d);
-    *out = d;
-    if (d) {
-        d->paces = qsv_alloc(n_workers, sizeof *d->paces);
-        d->owners = qsv_alloc(n_shards ? n_shards : 1, sizeof *d->owners);
-    }
-    if (!d || !d->paces || !d->owners) {
+    enum qsv_status st = QSV_OK;
+    *out = NULL;
+    if (!d || !(d->paces = qsv_alloc(n_workers, sizeof *d->paces)))
+        st = qsv_fail_memory(err, "dealing tasks");
+    if (!st)
+        st = qsv_stock_create(&d->stock, n_workers, n_shards, err);
+    if (st) {
         qsv_deal_destroy(d);
-        *out = NULL;
-        return qsv_fail_memory(err, "dealing tasks");
+        return st;
     }
     d->n_workers = n_workers;
     d->n_shards = n_shards;
     d->task_seconds = task_seconds;
-    for (uint32_t s = 0; s < n_shards; s++)
-        d->owners[s] = nobody;
+    *out = d;
     return QSV_OK;
 }
 
@@ -55,12 +57,12 @@ static void free_call(struct qsv_deal *d)
 {
     free(d->shared);
     free(d->images);
-    free(d->missing);
-    free(d->left);
+    free(d->states);
+    free(d->from);
     free(d->hand);
     d->shared = NULL;
-    d->images = d->left = d->hand = NULL;
-    d->missing = NULL;
+    d->images = d->from = d->hand = NULL;
+    d->states = NULL;
     d->n_trials = d->count = 0;
 }
 
@@ -70,22 +72,59 @@ void qsv_deal_destroy(struct qsv_deal *d)
         return;
     free_call(d);
     free(d->paces);
-    free(d->owners);
+    qsv_stock_destroy(d->stock);
     free(d);
 }
 
-static void count_left(struct qsv_deal *d)
+static uint8_t *state_of(const struct qsv_deal *d, uint32_t trial, uint32_t s)
+{
+    return &d->states[(size_t)s * d->n_trials + trial];
+}
+
+static double work_of(const struct qsv_deal *d, uint32_t trial, uint32_t s)
+{
+    return (1 - d->shared[trial]) * d->images[s];
+}
+
+/* Shard by shard, so that a task's trials lie together. */
+static void open_pairs(struct qsv_deal *d, const uint8_t *missing, uint32_t *left)
 {
     d->work_left = 0;
-    d->first_open = 0;
+    d->n_undone = 0;
     for (uint32_t t = 0; t < d->n_trials; t++) {
         for (uint32_t s = 0; s < d->count; s++) {
-            if (!d->missing[(size_t)t * d->count + s])
+            if (!missing[(size_t)t * d->count + s])
                 continue;
-            d->left[s]++;
-            d->work_left += (1 - d->shared[t]) * d->images[s];
+            *state_of(d, t, s) = OPEN;
+            left[s]++;
+            d->n_undone++;
+            d->work_left += work_of(d, t, s);
         }
     }
+}
+
+/* Sums that were added to and taken from for hours start anew with each call. */
+static void add_up_speeds(struct qsv_deal *d)
+{
+    d->speeds = 0;
+    d->n_known = 0;
+    for (uint32_t w = 0; w < d->n_workers; w++) {
+        d->speeds += qsv_deal_speed(d, w);
+        d->n_known += d->paces[w].seconds > 0;
+    }
+}
+
+static enum qsv_status begin(struct qsv_deal *d, const struct qsv_deal_call *call,
+                             struct qsv_error *err)
+{
+    uint32_t *left = qsv_alloc(call->count + 1, sizeof *left);
+    if (!left)
+        return qsv_fail_memory(err, "dealing tasks");
+    open_pairs(d, call->missing, left);
+    enum qsv_status st =
+        qsv_stock_begin(d->stock, call->first_shard, call->count, left, call->n_trials, err);
+    free(left);
+    return st;
 }
 
 enum qsv_status qsv_deal_begin(struct qsv_deal *d, const struct qsv_deal_call *call,
@@ -100,9 +139,9 @@ enum qsv_status qsv_deal_begin(struct qsv_deal *d, const struct qsv_deal_call *c
         d->shared = qsv_alloc(n + 1, sizeof *d->shared);
         d->hand = qsv_alloc(n + 1, sizeof *d->hand);
         d->images = qsv_alloc(count + 1, sizeof *d->images);
-        d->left = qsv_alloc(count + 1, sizeof *d->left);
-        d->missing = qsv_alloc(pairs + 1, 1);
-        ok = d->shared && d->hand && d->images && d->left && d->missing;
+        d->from = qsv_alloc(count + 1, sizeof *d->from);
+        d->states = qsv_alloc(pairs + 1, 1);
+        ok = d->shared && d->hand && d->images && d->from && d->states;
     }
     if (!ok) {
         free_call(d);
@@ -113,9 +152,8 @@ enum qsv_status qsv_deal_begin(struct qsv_deal *d, const struct qsv_deal_call *c
     d->count = count;
     memcpy(d->shared, call->shared, n * sizeof *d->shared);
     memcpy(d->images, call->shard_images, count * sizeof *d->images);
-    memcpy(d->missing, call->missing, pairs);
-    count_left(d);
-    return QSV_OK;
+    add_up_speeds(d);
+    return begin(d, call, err);
 }
 
 double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker)
@@ -125,64 +163,56 @@ double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker)
     return p->seconds > 0 ? p->work / p->seconds : 0;
 }
 
+double qsv_deal_likely_speed(const struct qsv_deal *d, uint32_t worker)
+{
+    double speed = qsv_deal_speed(d, worker);
+    return speed > 0 || d->n_known == 0 ? speed : d->speeds / d->n_known;
+}
+
+/* The part of the work left that falls to a worker, by its speed; whoever's is not known is as fast
+ * as it. */
+static double share(const struct qsv_deal *d, double speed)
+{
+    double all = d->speeds + (d->n_workers - d->n_known) * speed;
+    return d->work_left * speed / all;
+}
+
 /* How much the next task of a worker may take; 0: as little as possible. Never more than half of
  * its share of what is left, so that all workers end together. */
 static double aim(const struct qsv_deal *d, uint32_t worker)
 {
-    double speed = qsv_deal_speed(d, worker), all = 0;
+    double speed = qsv_deal_speed(d, worker);
     if (speed == 0)
         return 0;
-    for (uint32_t w = 0; w < d->n_workers; w++)
-        all += d->paces[w].seconds > 0 ? qsv_deal_speed(d, w) : speed;
-    double whole = speed * d->task_seconds, share = d->work_left * speed / all / 2;
-    return whole < share ? whole : share;
+    double whole = speed * d->task_seconds, half = share(d, speed) / 2;
+    return whole < half ? whole : half;
 }
 
-enum rank { OWN, FREE, OTHERS, NOTHING };
-
-static enum rank rank_of(const struct qsv_deal *d, uint32_t worker, uint32_t s)
+bool qsv_deal_plenty(const struct qsv_deal *d, uint32_t worker)
 {
-    if (d->left[s] == 0)
-        return NOTHING;
-    uint32_t owner = d->owners[d->first + s];
-    return owner == worker ? OWN : owner == nobody ? FREE : OTHERS;
+    double speed = qsv_deal_speed(d, worker);
+    return speed > 0 && share(d, speed) >= 2 * speed * d->task_seconds;
 }
 
-/* Of others' shards the one with most left, whose owner would be the last to get there. */
-static uint32_t choose_shard(struct qsv_deal *d, uint32_t worker)
+static bool is_open(const struct qsv_deal *d, uint32_t t, uint32_t s)
 {
-    uint32_t best = d->count;
-    enum rank best_rank = NOTHING;
-    while (d->first_open < d->count && d->left[d->first_open] == 0)
-        d->first_open++;
-    for (uint32_t s = d->first_open; s < d->count; s++) {
-        enum rank r = rank_of(d, worker, s);
-        if (r < best_rank || (r == OTHERS && best_rank == OTHERS && d->left[s] >= d->left[best])) {
-            best = s;
-            best_rank = r;
-        }
-    }
-    return best;
+    return *state_of(d, t, s) == OPEN;
 }
 
-static bool is_missing(const struct qsv_deal *d, uint32_t t, uint32_t s)
-{
-    return d->missing[(size_t)t * d->count + s];
-}
-
-/* Fills the hand with shard s's missing trials, in order, as long as they fit: their cost an image.
- */
+/* Fills the hand with shard s's open trials, in order, as long as they fit: their cost an image. */
 static double take_trials(struct qsv_deal *d, uint32_t s, double fit, uint32_t *n_hand)
 {
     double cost = 0, shared = 0;
     uint32_t n = 0;
-    for (uint32_t t = 0; t < d->n_trials; t++) {
+    while (d->from[s] < d->n_trials && !is_open(d, d->from[s], s))
+        d->from[s]++;
+    for (uint32_t t = d->from[s]; t < d->n_trials; t++) {
         /* With the last one taken it shares the least of what neighbours between them share. */
         if (n == 0)
             shared = 0;
         else if (d->shared[t] < shared)
             shared = d->shared[t];
-        if (!is_missing(d, t, s))
+        if (!is_open(d, t, s))
             continue;
         double more = 1 - shared;
         if (n && cost + more > fit)
@@ -195,12 +225,17 @@ static double take_trials(struct qsv_deal *d, uint32_t s, double fit, uint32_t *
     return cost;
 }
 
+static uint32_t left_of(const struct qsv_deal *d, uint32_t s)
+{
+    return qsv_stock_left(d->stock, d->first + s);
+}
+
 static bool misses_same(const struct qsv_deal *d, uint32_t s, uint32_t n_hand)
 {
-    if (d->left[s] != n_hand)
+    if (left_of(d, s) != n_hand)
         return false;
     for (uint32_t i = 0; i < n_hand; i++)
-        if (!is_missing(d, d->hand[i], s))
+        if (!is_open(d, d->hand[i], s))
             return false;
     return true;
 }
@@ -208,32 +243,33 @@ static bool misses_same(const struct qsv_deal *d, uint32_t s, uint32_t n_hand)
 static void mark_dealt(struct qsv_deal *d, uint32_t worker, uint32_t s, uint32_t n_hand)
 {
     for (uint32_t i = 0; i < n_hand; i++) {
-        d->missing[(size_t)d->hand[i] * d->count + s] = 0;
-        d->work_left -= (1 - d->shared[d->hand[i]]) * d->images[s];
+        *state_of(d, d->hand[i], s) = DEALT;
+        d->work_left -= work_of(d, d->hand[i], s);
     }
-    d->left[s] -= n_hand;
-    d->owners[d->first + s] = worker;
+    qsv_stock_take(d->stock, worker, d->first + s, n_hand);
 }
 
 bool qsv_deal_next(struct qsv_deal *d, uint32_t worker, struct qsv_hand *out)
 {
     assert(worker < d->n_workers);
-    uint32_t s = choose_shard(d, worker), n_hand;
-    if (s >= d->count)
+    int64_t chosen = qsv_stock_choose(d->stock, worker);
+    if (chosen == QSV_NO_SHARD)
         return false;
+    uint32_t s = (uint32_t)chosen - d->first, n_hand;
     double fit = aim(d, worker);
-    enum rank rank = rank_of(d, worker, s);
+    enum qsv_standing standing = qsv_stock_standing(d->stock, worker, d->first + s);
     /* A shard that the worker has not had costs it the baseline. */
-    double extra = rank == OWN ? 0 : 1;
+    double extra = standing == QSV_STANDING_OWN ? 0 : 1;
     double cost = extra + take_trials(d, s, fit / d->images[s] - extra, &n_hand);
-    bool all = n_hand == d->left[s];
+    bool all = n_hand == left_of(d, s);
     *out = (struct qsv_hand){d->first + s, 0, n_hand, d->hand, 0};
     do {
         out->work += cost * d->images[s];
         out->n_shards++;
         mark_dealt(d, worker, s, n_hand);
         s++;
-    } while (all && s < d->count && rank_of(d, worker, s) == rank && misses_same(d, s, n_hand) &&
+    } while (all && s < d->count && misses_same(d, s, n_hand) &&
+             qsv_stock_standing(d->stock, worker, d->first + s) == standing &&
              out->work + cost * d->images[s] <= fit);
     return true;
 }
@@ -242,6 +278,53 @@ void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seco
 {
     assert(worker < d->n_workers);
     struct pace *p = &d->paces[worker];
+    d->speeds -= qsv_deal_speed(d, worker);
+    d->n_known += !(p->seconds > 0);
     p->work = p->work / 2 + work;
     p->seconds = p->seconds / 2 + (seconds > 1e-6 ? seconds : 1e-6);
+    d->speeds += qsv_deal_speed(d, worker);
+}
+
+bool qsv_deal_is_empty(const struct qsv_deal *d)
+{
+    return qsv_stock_is_empty(d->stock);
+}
+
+uint64_t qsv_deal_undone(const struct qsv_deal *d)
+{
+    return d->n_undone;
+}
+
+bool qsv_deal_taken(struct qsv_deal *d, uint32_t trial, uint32_t shard)
+{
+    assert(trial < d->n_trials && shard - d->first < d->count);
+    uint32_t s = shard - d->first;
+    uint8_t *state = state_of(d, trial, s), before = *state;
+    *state = DONE;
+    if (before == OPEN) {
+        d->work_left -= work_of(d, trial, s);
+        qsv_stock_change(d->stock, shard, -1);
+    }
+    d->n_undone -= before != DONE;
+    return before != DONE;
+}
+
+uint32_t qsv_deal_again(struct qsv_deal *d, const uint32_t *trials, uint32_t n_trials,
+                        uint32_t first_shard, uint32_t n_shards)
+{
+    uint32_t n = 0;
+    for (uint32_t s = first_shard - d->first; s < first_shard - d->first + n_shards; s++) {
+        for (uint32_t i = 0; i < n_trials; i++) {
+            uint8_t *state = state_of(d, trials[i], s);
+            if (*state != DEALT)
+                continue;
+            *state = OPEN;
+            n++;
+            d->work_left += work_of(d, trials[i], s);
+            if (trials[i] < d->from[s])
+                d->from[s] = trials[i];
+            qsv_stock_change(d->stock, d->first + s, 1);
+        }
+    }
+    return n;
 }

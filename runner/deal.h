@@ -5,6 +5,7 @@
  *   pair. Near the end of a call tasks become smaller, so that all workers end together.
  * - A worker is given shards that it had before, then shards that nobody had, then those of others:
  *   nobody is left without a task while there is one.
+ * - Nothing here takes longer with more workers, trials or shards, but for the beginning of a call.
  * - What a trial costs is the part of the network that it does not share with the trial before it.
  */
 #ifndef QSV_DEAL_H
@@ -48,7 +49,25 @@ bool qsv_deal_next(struct qsv_deal *d, uint32_t worker, struct qsv_hand *out);
 /* The worker took so long for that much. */
 void qsv_deal_done(struct qsv_deal *d, uint32_t worker, double work, double seconds);
 
+/* So much is left that a worker can be given a second task ahead of time, and still all end
+ * together. False before its speed is known. */
+bool qsv_deal_plenty(const struct qsv_deal *d, uint32_t worker);
+
+/* Nothing is open: qsv_deal_next would give nothing to anybody. */
+bool qsv_deal_is_empty(const struct qsv_deal *d);
+
+/* A pair of the call came. False: it has come before. */
+bool qsv_deal_taken(struct qsv_deal *d, uint32_t trial, uint32_t shard);
+/* Pairs of the call that have not come yet. */
+uint64_t qsv_deal_undone(const struct qsv_deal *d);
+/* Those of a task's pairs that have not come may be dealt once more, to others too: what comes
+ * first counts. How many they are. */
+uint32_t qsv_deal_again(struct qsv_deal *d, const uint32_t *trials, uint32_t n_trials,
+                        uint32_t first_shard, uint32_t n_shards);
+
 /* Images of a whole network that a worker does a second; 0: not known yet. */
 double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker);
+/* The mean of the others' where its own is not known yet. */
+double qsv_deal_likely_speed(const struct qsv_deal *d, uint32_t worker);
 
 #endif

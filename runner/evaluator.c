@@ -52,7 +52,8 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
                                    struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
-    qsv_progress_add(e->setup.progress, r->n_images);
+    if (!qsv_store_find(e->setup.store, r->trial_id, r->shard))
+        qsv_progress_add(e->setup.progress, r->n_images);
     return qsv_store_add(e->setup.store, r, segment, err);
 }
 
@@ -121,8 +122,10 @@ static void follow_best(struct qsv_run_evaluator *e, const struct qsv_metrics *m
 {
     struct best *b = &e->best;
     bool meets = qsv_constraint_violation(e->setup.spec, m) == 0;
-    if (m->trial_id == b->trial_id && !meets)
+    if (m->trial_id == b->trial_id && !meets) {
         *b = (struct best){0, m->n_images, UINT64_MAX};
+        qsv_progress_best(e->setup.progress, 0, 0);
+    }
     bool better = m->n_images > b->n_images ||
                   (m->n_images == b->n_images && m->bytes.model_bytes < b->model_bytes);
     if (!meets || !better || m->bytes.model_bytes >= e->setup.run->model->source_bytes)

@@ -3,12 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/engine.h"
-#include "runner/version.h"
+#include "runner/hello.h"
 
 static enum qsv_status open_images(struct qsv_images *out, const struct qsv_spec_images *s,
                                    const struct qsv_model *model, struct qsv_error *err)
@@ -88,12 +87,9 @@ static void describe(struct qsv_inputs *in)
     run->energy = in->spec->energy;
     run->created_unix_s = qsv_clock_unix_s();
     struct qsv_hello *h = &in->hello;
+    qsv_hello_fill(h);
     h->identity = run->identity;
     h->spec = qsv_hash_bytes(in->spec->text, in->spec->text_bytes);
-    h->pid = (uint64_t)getpid();
-    snprintf(h->version, sizeof h->version, "%s", qsv_version());
-    if (gethostname(h->host, sizeof h->host - 1))
-        snprintf(h->host, sizeof h->host, "unknown");
 }
 
 enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,

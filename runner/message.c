@@ -5,7 +5,7 @@
 
 #include "core/base/alloc.h"
 
-enum { MAGIC = 0x4d565351, /* "QSVM" */ WIRE_VERSION = 1 };
+enum { MAGIC = 0x4d565351, /* "QSVM" */ WIRE_VERSION = 2 };
 
 static void put_string(struct qsv_strbuf *out, const char *s)
 {
@@ -27,9 +27,21 @@ static void get_string(struct qsv_cursor *in, char *text, size_t room)
     text[n] = '\0';
 }
 
+/* What a hello begins with in every version of these messages, so that a rank of another one can be
+ * named. */
+static void get_introduction(struct qsv_hello *h, struct qsv_cursor *in)
+{
+    get_string(in, h->version, sizeof h->version);
+    get_string(in, h->commit, sizeof h->commit);
+    get_string(in, h->host, sizeof h->host);
+}
+
 static void put_hello(const struct qsv_hello *h, struct qsv_strbuf *out)
 {
     put_string(out, h->version);
+    put_string(out, h->commit);
+    put_string(out, h->host);
+    qsv_strbuf_u64(out, h->build);
     qsv_strbuf_u64(out, h->identity.model);
     qsv_strbuf_u64(out, h->identity.dataset);
     qsv_strbuf_u64(out, h->identity.calibration);
@@ -38,14 +50,14 @@ static void put_hello(const struct qsv_hello *h, struct qsv_strbuf *out)
     qsv_strbuf_u64(out, h->identity.quantizer);
     qsv_strbuf_u32(out, h->identity.engine);
     qsv_strbuf_u64(out, h->spec);
-    put_string(out, h->host);
     put_string(out, h->isa);
     qsv_strbuf_u64(out, h->pid);
 }
 
 static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
 {
-    get_string(in, h->version, sizeof h->version);
+    get_introduction(h, in);
+    h->build = qsv_cursor_u64(in);
     h->identity.model = qsv_cursor_u64(in);
     h->identity.dataset = qsv_cursor_u64(in);
     h->identity.calibration = qsv_cursor_u64(in);
@@ -54,7 +66,6 @@ static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
     h->identity.quantizer = qsv_cursor_u64(in);
     h->identity.engine = qsv_cursor_u32(in);
     h->spec = qsv_cursor_u64(in);
-    get_string(in, h->host, sizeof h->host);
     get_string(in, h->isa, sizeof h->isa);
     h->pid = qsv_cursor_u64(in);
 }
@@ -141,6 +152,7 @@ void qsv_message_pack(const struct qsv_message *m, const struct qsv_message_size
         qsv_strbuf_u64(out, m->u.bye.layer_forwards_done);
         break;
     case QSV_MESSAGE_STOP:
+    case QSV_MESSAGE_ALIVE:
         break;
     }
 }
@@ -164,9 +176,24 @@ static enum qsv_status get_body(struct qsv_message *m, const struct qsv_message_
         m->u.bye.layer_forwards_done = qsv_cursor_u64(in);
         return QSV_OK;
     case QSV_MESSAGE_STOP:
+    case QSV_MESSAGE_ALIVE:
         return QSV_OK;
     }
     return qsv_fail(err, QSV_EFAILED, "a message is of no known type");
+}
+
+static enum qsv_status fail_foreign(uint32_t magic, struct qsv_cursor *in, struct qsv_error *err)
+{
+    struct qsv_hello h;
+    if (magic == MAGIC && qsv_cursor_u32(in) == QSV_MESSAGE_HELLO) {
+        get_introduction(&h, in);
+        if (!in->failed)
+            return qsv_fail(err, QSV_EIDENTITY,
+                            "qsvit %s (%s) on %s is too far from rank 0's: install the same "
+                            "program on all hosts",
+                            h.version, h.commit, h.host);
+    }
+    return qsv_fail(err, QSV_EFAILED, "a message is of another program or version");
 }
 
 enum qsv_status qsv_message_unpack(struct qsv_message *m, const struct qsv_message_sizes *sizes,
@@ -176,7 +203,7 @@ enum qsv_status qsv_message_unpack(struct qsv_message *m, const struct qsv_messa
     *m = (struct qsv_message){0};
     uint32_t magic = qsv_cursor_u32(&in), version = qsv_cursor_u32(&in);
     if (magic != MAGIC || version != WIRE_VERSION)
-        return qsv_fail(err, QSV_EFAILED, "a message is of another program or version");
+        return fail_foreign(magic, &in, err);
     m->type = (enum qsv_message_type)qsv_cursor_u32(&in);
     enum qsv_status st = get_body(m, sizes, &in, err);
     if (!st && (in.failed || qsv_cursor_left(&in)))

@@ -2,8 +2,9 @@
  *
  *     worker                    coordinator
  *     hello (or failed)   -->
- *                         <--   task
- *     done (or failed)    -->
+ *                         <--   task, and maybe the next one before the first is done
+ *     alive, now and then -->
+ *     done (or failed)    -->         in their order
  *                         <--   stop
  *     bye                 -->
  */
@@ -21,13 +22,16 @@ enum qsv_message_type {
     QSV_MESSAGE_DONE,
     QSV_MESSAGE_FAILED,
     QSV_MESSAGE_STOP,
-    QSV_MESSAGE_BYE
+    QSV_MESSAGE_BYE,
+    QSV_MESSAGE_ALIVE /* of a worker that computes, between layers */
 };
 
 enum { QSV_MESSAGE_NAME = 256 }; /* bytes of a name or version, with its NUL */
 
 struct qsv_hello { /* what must be the same on every rank, and who is there */
     char version[QSV_MESSAGE_NAME];
+    char commit[QSV_MESSAGE_NAME];
+    uint64_t build; /* hash of the program's file; 0: not known */
     struct qsv_identity identity;
     uint64_t spec; /* hash of the spec's text */
     char host[QSV_MESSAGE_NAME];
@@ -72,7 +76,8 @@ struct qsv_message_sizes { /* what is needed to read one */
 
 void qsv_message_pack(const struct qsv_message *m, const struct qsv_message_sizes *sizes,
                       struct qsv_strbuf *out);
-/* QSV_EFAILED for bytes that are no message. Finish *m with qsv_message_fini. */
+/* QSV_EFAILED for bytes that are no message; QSV_EIDENTITY for a hello of a program that speaks
+ * otherwise, naming its host and version. Finish *m with qsv_message_fini. */
 enum qsv_status qsv_message_unpack(struct qsv_message *m, const struct qsv_message_sizes *sizes,
                                    const void *data, size_t bytes, struct qsv_error *err);
 

@@ -29,7 +29,7 @@ void qsv_progress_end(struct qsv_progress *p);
 void qsv_progress_say(struct qsv_progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The best setting so far: shown from now on. */
+/* The best setting so far: shown from now on; avg_bits 0: none. */
 void qsv_progress_best(struct qsv_progress *p, double avg_bits, double top1_drop);
 
 /* Erases the moving line: before something else is printed, and before the end. */

@@ -17,7 +17,8 @@
 #include "runner/version.h"
 #include "runner/worker.h"
 
-static const double longest_stop_s = 60;
+/* For workers to end the layer that they are in. A stop has to be over within ten seconds. */
+static const double longest_stop_s = 5;
 
 /* A sweep in progress, on rank 0. */
 struct progressing {
@@ -66,6 +67,16 @@ static enum qsv_status hash_search(uint64_t *out, const struct qsv_spec *s, stru
     return QSV_OK;
 }
 
+/* Of a worker that is here. */
+static const struct qsv_hello *first_hello(const struct progressing *p)
+{
+    uint32_t w = 0;
+    while (w + 1 < qsv_coordinator_workers(p->coordinator) &&
+           !qsv_coordinator_hello(p->coordinator, w)->version[0])
+        w++;
+    return qsv_coordinator_hello(p->coordinator, w);
+}
+
 static void fill_provenance(struct progressing *p)
 {
     struct qsv_provenance *v = &p->in->run.provenance;
@@ -73,7 +84,7 @@ static void fill_provenance(struct progressing *p)
     v->commit = qsv_version_commit();
     v->libraries = p->sweep->libraries;
     v->command_line = p->sweep->command_line;
-    v->isa = qsv_coordinator_hello(p->coordinator, 0)->isa;
+    v->isa = first_hello(p)->isa;
     v->ranks = qsv_coordinator_workers(p->coordinator) + (p->sweep->transport ? 1 : 0);
 }
 
@@ -122,7 +133,7 @@ static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err
 static void say_what_begins(struct progressing *p)
 {
     const struct qsv_graph *g = &p->in->model->graph;
-    const struct qsv_hello *h = qsv_coordinator_hello(p->coordinator, 0);
+    const struct qsv_hello *h = first_hello(p);
     uint32_t workers = qsv_coordinator_workers(p->coordinator);
     qsv_progress_say(
         p->progress,
@@ -228,6 +239,12 @@ static void fini(struct progressing *p)
     free(p->exported);
 }
 
+static void say_of_worker(void *context, const char *text)
+{
+    struct progressing *p = context;
+    qsv_progress_say(p->progress, "%s", text);
+}
+
 /* ready: whether the inputs could be loaded; the workers wait to be told in any case. */
 static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *in,
                                   struct qsv_transport *transport, enum qsv_status ready,
@@ -239,8 +256,11 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
                                                 .stop = s->stop,
                                                 .partition = &in->partition,
                                                 .shape = in->run.shape,
-                                                .task_seconds = s->spec->task_seconds};
-    struct qsv_error last;
+                                                .task_seconds = s->spec->task_seconds,
+                                                .worker_timeout_s = s->spec->worker_timeout_s,
+                                                .say = say_of_worker,
+                                                .say_context = &p};
+    struct qsv_error last = {0};
     *stuck = false;
     p.progress = qsv_progress_create(s->log, s->terminal, s->clock);
     enum qsv_status st = qsv_coordinator_create(&p.coordinator, &setup, ready ? NULL : err);
@@ -248,8 +268,11 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
         st = qsv_coordinator_greet(p.coordinator, &in->hello, err);
     if (!ready && !st)
         st = run_search(&p, err);
-    if (!p.coordinator || qsv_coordinator_stop(p.coordinator, longest_stop_s, NULL, &last))
+    if (!p.coordinator || qsv_coordinator_stop(p.coordinator, longest_stop_s, NULL, &last)) {
         *stuck = true;
+        if (*last.text)
+            qsv_progress_say(p.progress, "%s; ending without it", last.text);
+    }
     fini(&p);
     return ready ? ready : st;
 }
@@ -272,6 +295,7 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
     return (struct qsv_worker_setup){.transport = transport,
                                      .clock = s->clock,
                                      .stop = s->stop,
+                                     .worker_timeout_s = s->spec->worker_timeout_s,
                                      .run_folder = s->spec->run,
                                      .exported = exported,
                                      .run = &in->run,

@@ -119,15 +119,36 @@ enum qsv_status qsv_mpi_begin(struct qsv_transport **out, struct qsv_error *err)
     return QSV_OK;
 }
 
-void qsv_mpi_end(struct qsv_transport *t, const struct qsv_clock *clock)
+static double now_s(const struct qsv_clock *clock)
 {
-    if (!t)
-        return;
-    struct mpi *m = t->context;
-    for (struct qsv_wait w = {0}; free_sent(m), m->sendings;)
+    return clock->now_s(clock->context);
+}
+
+/* Naps until all ranks are in this call. MPI_Barrier would spin, and not end. */
+static bool meet(const struct qsv_clock *clock, double until_s)
+{
+    MPI_Request request;
+    int here = 0;
+    struct qsv_wait w = {0};
+    if (MPI_Ibarrier(MPI_COMM_WORLD, &request))
+        return false;
+    while (!MPI_Test(&request, &here, MPI_STATUS_IGNORE) && !here && now_s(clock) < until_s)
         qsv_wait_nap(&w, clock);
+    return here;
+}
+
+bool qsv_mpi_end(struct qsv_transport *t, const struct qsv_clock *clock, double longest_s)
+{
+    struct mpi *m = t->context;
+    double until_s = now_s(clock) + longest_s;
+    struct qsv_wait w = {0};
+    while (free_sent(m), m->sendings && now_s(clock) < until_s)
+        qsv_wait_nap(&w, clock);
+    if (m->sendings || !meet(clock, until_s))
+        return false;
     MPI_Finalize();
     free(m);
+    return true;
 }
 
 void qsv_mpi_abort(int exit_status)

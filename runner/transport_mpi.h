@@ -2,16 +2,21 @@
 #ifndef QSV_TRANSPORT_MPI_H
 #define QSV_TRANSPORT_MPI_H
 
+#include <stdbool.h>
+
 #include "runner/pace.h"
 #include "runner/transport.h"
 
 /* MPI_Init, and the world's ranks. */
 enum qsv_status qsv_mpi_begin(struct qsv_transport **out, struct qsv_error *err);
 
-/* Waits until every message sent was taken, then MPI_Finalize, in which all ranks meet. */
-void qsv_mpi_end(struct qsv_transport *t, const struct qsv_clock *clock);
+/* Waits until every message sent was taken and all ranks have come here, then MPI_Finalize. False,
+ * and nothing is finalised, where that takes longer than longest_s: a rank hangs, and MPI_Finalize
+ * would wait for it for ever. */
+bool qsv_mpi_end(struct qsv_transport *t, const struct qsv_clock *clock, double longest_s);
 
-/* Ends all ranks at once, without their consent: for when messages can no longer be trusted. */
+/* Ends all ranks at once, without their consent: for when one hangs, or messages can no longer be
+ * trusted. mpirun ends with this status, also where it is 0. */
 void qsv_mpi_abort(int exit_status) __attribute__((noreturn));
 
 /* "Open MPI v4.1.4, ...": what provenance says of it, up to the first comma. */

@@ -176,6 +176,7 @@ static enum qsv_status run_networks(struct qsv_workbench *e, struct qsv_engine *
     const size_t image_bytes = qsv_images_bytes(e->setup.images[0]);
     struct qsv_engine_output *outputs = qsv_alloc(n ? n : 1, sizeof *outputs);
     enum qsv_status st = outputs ? QSV_OK : qsv_fail_memory(err, "outputs");
+    qsv_engine_watch(engine, stop ? stop->asked : NULL, stop ? stop->context : NULL);
     for (uint32_t at = 0; !st && n && at < images->n; at += e->batch) {
         uint32_t left = images->n - at;
         for (uint32_t i = 0; i < n; i++)

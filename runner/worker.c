@@ -6,6 +6,9 @@
 #include <sys/resource.h>
 
 #include "core/base/alloc.h"
+#include "runner/watch.h"
+
+static const double look_period_s = 0.02;
 
 struct qsv_worker {
     struct qsv_worker_setup setup;
@@ -13,7 +16,10 @@ struct qsv_worker {
     struct qsv_workbench *bench;
     struct qsv_stop stop;
     bool told_to_stop, done;
-    uint32_t n_segments; /* written so far: the sequence in their names */
+    struct qsv_message next; /* came while a task was in work; type 0: none */
+    uint32_t n_segments;     /* written so far: the sequence in their names */
+    double look_s;           /* when to look for a stop next */
+    double beat_s;           /* when to let itself be heard next */
 };
 
 /* One row a kind of task: how a shard's records of it come about. */
@@ -58,22 +64,47 @@ static enum qsv_status send_to_coordinator(struct qsv_worker *w, const struct qs
     return qsv_message_send(w->setup.transport, 0, m, &w->sizes, err);
 }
 
-/* Between batches: has a stop come? Nothing else may, while a task is being done. */
-static bool look_for_stop(void *context)
+static void let_be_heard(struct qsv_worker *w, double now_s)
 {
-    struct qsv_worker *w = context;
+    const struct qsv_message alive = {.type = QSV_MESSAGE_ALIVE};
+    if (now_s < w->beat_s)
+        return;
+    w->beat_s = now_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
+    /* Where it can't be sent, the report can't either: it is told then. */
+    send_to_coordinator(w, &alive, NULL);
+}
+
+/* Has a stop come? Else only the next task can; it waits for its turn. */
+static bool take_stop(struct qsv_worker *w)
+{
     struct qsv_parcel p;
     struct qsv_message m;
-    if (w->told_to_stop)
-        return true;
     if (w->setup.transport->poll(w->setup.transport, &p, NULL) || !p.data)
         return false;
     if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
         w->told_to_stop = m.type == QSV_MESSAGE_STOP;
-        qsv_message_fini(&m);
+        if (m.type == QSV_MESSAGE_TASK && !w->next.type)
+            w->next = m;
+        else
+            qsv_message_fini(&m);
     }
     free(p.data);
     return w->told_to_stop;
+}
+
+/* Between layers, which may take microseconds: most times it only looks at the clock. */
+static bool look_for_stop(void *context)
+{
+    struct qsv_worker *w = context;
+    const struct qsv_clock *clock = w->setup.clock;
+    double now_s = clock->now_s(clock->context);
+    if (w->told_to_stop)
+        return true;
+    if (now_s < w->look_s)
+        return false;
+    w->look_s = now_s + look_period_s;
+    let_be_heard(w, now_s);
+    return take_stop(w);
 }
 
 static enum qsv_status say_hello(struct qsv_worker *w, struct qsv_error *err)
@@ -108,6 +139,7 @@ void qsv_worker_destroy(struct qsv_worker *w)
     if (!w)
         return;
     qsv_workbench_destroy(w->bench);
+    qsv_message_fini(&w->next);
     free(w);
 }
 
@@ -138,6 +170,7 @@ static void stamp(struct qsv_worker *w, const struct qsv_task *t, struct qsv_don
 {
     const struct qsv_clock *clock = w->setup.clock;
     struct rusage usage = {0};
+    double end_s = clock->unix_s(clock->context); /* one for all: it tells tasks apart */
     getrusage(RUSAGE_SELF, &usage);
     for (uint32_t i = 0; i < d->n_records; i++) {
         struct qsv_record *r = &d->records[i];
@@ -145,7 +178,7 @@ static void stamp(struct qsv_worker *w, const struct qsv_task *t, struct qsv_don
         r->rank = (uint32_t)w->setup.transport->rank;
         r->peak_mem_bytes = (uint64_t)usage.ru_maxrss * 1024;
         r->wall_s = d->seconds / d->n_records;
-        r->t_end_unix_s = clock->unix_s(clock->context);
+        r->t_end_unix_s = end_s;
     }
 }
 
@@ -165,6 +198,8 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     const struct qsv_clock *clock = w->setup.clock;
     const struct kind *kind = find_kind(t->kind);
     double began_s = clock->now_s(clock->context);
+    w->look_s = began_s;
+    w->beat_s = began_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
     enum qsv_status st = perform(w, kind, t, d, err);
     d->seconds = clock->now_s(clock->context) - began_s;
     if (st)
@@ -210,20 +245,35 @@ static enum qsv_status take_message(struct qsv_worker *w, const struct qsv_messa
     }
 }
 
-enum qsv_status qsv_worker_step(struct qsv_worker *w, bool *idle, struct qsv_error *err)
+/* The next message: the task that came before its turn, else what is there now. */
+static enum qsv_status receive(struct qsv_worker *w, struct qsv_message *m, bool *came,
+                               struct qsv_error *err)
 {
     struct qsv_parcel p;
-    struct qsv_message m;
-    *idle = true;
-    if (w->done)
+    *m = w->next;
+    w->next = (struct qsv_message){0};
+    *came = m->type != 0;
+    if (*came)
         return QSV_OK;
     enum qsv_status st = w->setup.transport->poll(w->setup.transport, &p, err);
     if (st || !p.data)
         return st;
-    *idle = false;
-    st = qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, err);
+    *came = true;
+    st = qsv_message_unpack(m, &w->sizes, p.data, p.bytes, err);
     free(p.data);
-    if (st)
+    return st;
+}
+
+enum qsv_status qsv_worker_step(struct qsv_worker *w, bool *idle, struct qsv_error *err)
+{
+    struct qsv_message m;
+    bool came = false;
+    *idle = true;
+    if (w->done)
+        return QSV_OK;
+    enum qsv_status st = receive(w, &m, &came, err);
+    *idle = !came;
+    if (st || !came)
         return st;
     st = take_message(w, &m, err);
     qsv_message_fini(&m);

@@ -13,6 +13,7 @@ struct qsv_worker_setup { /* the pointers outlive the worker */
     struct qsv_transport *transport;
     const struct qsv_clock *clock;
     const volatile sig_atomic_t *stop; /* set by a signal */
+    double worker_timeout_s;           /* see coordinator.h */
     const char *run_folder;            /* where segments go */
     const char *exported;              /* the file that tasks of kind verify read */
     const struct qsv_run *run;

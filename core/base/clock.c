@@ -29,7 +29,7 @@ void qsv_clock_nap_s(double seconds)
 void qsv_clock_utc(double unix_s, char buf[24])
 {
     /* also what a damaged file calls a time */
-    time_t t = unix_s >= 0 && unix_s < 253402300800.0 ? (time_t)unix_s : 0;
+    time_t t = unix_s >= -62135596800.0 && unix_s < 253402300800.0 ? (time_t)unix_s : 0;
     struct tm tm;
     gmtime_r(&t, &tm);
     strftime(buf, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);

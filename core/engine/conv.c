@@ -31,6 +31,12 @@ static uint32_t taps_of(const struct qsv_layer *l)
     return l->kernel * l->kernel;
 }
 
+/* Bytes on either side of the indices that taps may read, and ignore. */
+static size_t index_slack(const struct qsv_layer *l)
+{
+    return ((size_t)l->pad * l->in.w + l->pad + 2 * QSV_WORD) / QSV_WORD * QSV_WORD;
+}
+
 /* Whole output rows that a patch holds. */
 static uint32_t patch_rows(const struct qsv_layer *l)
 {
@@ -50,30 +56,30 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     const size_t k = (size_t)taps_of(l) * l->in_ch, groups = groups_of(l, kernels);
     if (l->groups > 1) {
         raise_to(&need->patches, in.n);
-        raise_to(&need->index, in.n);
+        raise_to(&need->index, in.n + 2 * index_slack(l));
         return;
     }
     if (!l->spike_input) {
         raise_to(&need->patches, k * (round_up(patch_rows(l) * l->out.w, QSV_WORD)));
         return;
     }
-    raise_to(&need->index, groups * in.n);
+    raise_to(&need->index, groups * in.n + 2 * index_slack(l));
     raise_to(&need->tables, kernels->table_bytes(taps_of(l), (uint32_t)groups));
     raise_to(&need->events, (size_t)in.block * l->in_ch + 32);
     raise_to(&need->first_event, (size_t)in.block + 1);
-    raise_to(&need->list, k + 32);
+    raise_to(&need->list, 2 * (k + 16));
     raise_to(&need->tile, (size_t)ROW_TILE * round_up(l->out_ch, ROW_TILE));
     if (qsv_layer_is_same(l))
         return;
     raise_to(&need->gathered, k * (out.n / QSV_WORD) + 1);
-    raise_to(&need->index, taps_of(l) * groups * out.n);
+    raise_to(&need->index, taps_of(l) * groups * out.n + 2 * index_slack(l));
 }
 
 static void index_spikes(const struct conv *v, struct qsv_code_conv *call)
 {
     const struct qsv_layer *l = v->layer;
     const struct qsv_kernels *kernels = v->c->kernels;
-    uint8_t *index = v->c->scratch.index;
+    uint8_t *index = v->c->scratch.index + index_slack(l);
     call->index = index;
     call->index_stride = v->out.n;
     if (qsv_layer_is_same(l)) {
@@ -160,7 +166,7 @@ static void code_depthwise(const struct conv *v)
             .multiplier = v->post->multiplier ? v->post->multiplier[ch] : 1,
             .shift = v->post->shift ? v->post->shift[ch] : 0,
             .out = v->y + ch * v->y_stride,
-            .index = v->c->scratch.index,
+            .index = v->c->scratch.index + index_slack(v->layer),
         };
         v->c->kernels->code_depthwise(&call);
     }

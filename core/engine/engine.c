@@ -25,6 +25,8 @@ struct qsv_engine {
     struct snapshot *snapshots; /* one a depth of the trie */
     size_t n_snapshots;
     struct qsv_engine_work work;
+    bool (*asked)(void *context); /* see qsv_engine_watch */
+    void *asked_context;
 };
 
 /* One call of qsv_engine_run. */
@@ -292,6 +294,12 @@ static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer
     return front;
 }
 
+static bool is_stopped(const struct run *r)
+{
+    const struct qsv_engine *e = r->engine;
+    return (r->stop && *r->stop) || (e->asked && e->asked(e->asked_context));
+}
+
 /* Runs the branch from `step` to the end. Where members differ in a layer's format, those like the
  * last one go first, from a snapshot; the others go on from it. depth counts snapshots in use. */
 static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step, uint32_t depth)
@@ -300,7 +308,7 @@ static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step,
     enum qsv_status st = QSV_OK;
     for (; !st && step < p->n_steps; step++) {
         const struct qsv_plan_step *s = &p->steps[step];
-        if (r->stop && *r->stop)
+        if (is_stopped(r))
             return qsv_fail(r->err, QSV_ESTOPPED, "stopped");
         uint32_t front = s->op == QSV_OP_CONV && b.n > 1 ? part(r, &b, s->index) : 0;
         while (!st && front) {
@@ -317,6 +325,12 @@ static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step,
             st = run_step(r, s, &b);
     }
     return st;
+}
+
+void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *context)
+{
+    e->asked = asked;
+    e->asked_context = context;
 }
 
 enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint32_t n,

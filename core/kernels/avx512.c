@@ -13,11 +13,9 @@
  * Depthwise layers look up the spikes of a kernel's row, up to seven, in tables of 128 bytes.
  */
 #if defined(__x86_64__)
-#include "core/kernels/kernels.h"
+#include "core/kernels/subsets.h"
 
 #include <immintrin.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { INDEX_BITS = 6, VECTORS = QSV_TILE / QSV_WORD };
 
@@ -41,9 +39,6 @@ static void make_index(uint8_t *index, size_t index_stride, const uint64_t *spik
     }
 }
 
-/* What has to be done behind a group of a block of four outputs. */
-enum { GO_ON, WIDEN, EMPTY };
-
 static size_t groups_bytes(uint32_t taps, uint32_t groups)
 {
     return (size_t)taps * groups * QSV_OUTPUTS * 64 * 2; /* two nibbles */
@@ -63,53 +58,26 @@ struct tables { /* of four outputs and one nibble */
     int32_t base[QSV_OUTPUTS]; /* what the sums are too large by */
 };
 
-static int part_of(int code, int nibble)
-{
-    return nibble < 0 ? code : nibble ? code >> 4 : code & 15;
-}
-
-static void build_entry(uint8_t entry[64], const int8_t *codes, int nibble, int *negative,
-                        int *span)
+static void build_entry(uint8_t entry[64], const int8_t *codes, int nibble)
 {
     static const uint64_t fires[INDEX_BITS] = {0xAAAAAAAAAAAAAAAAu, 0xCCCCCCCCCCCCCCCCu,
                                                0xF0F0F0F0F0F0F0F0u, 0xFF00FF00FF00FF00u,
                                                0xFFFF0000FFFF0000u, 0xFFFFFFFF00000000u};
-    *negative = *span = 0;
-    for (int b = 0; b < INDEX_BITS; b++) {
-        const int code = part_of(codes[b], nibble);
-        *negative += code < 0 ? -code : 0;
-        *span += abs(code);
-    }
-    V t = _mm512_set1_epi8((char)*negative);
+    int span;
+    V t = _mm512_set1_epi8((char)qsv_subset_negative(codes, INDEX_BITS, nibble, &span));
     for (int b = 0; b < INDEX_BITS; b++)
-        t = _mm512_mask_add_epi8(t, fires[b], t, _mm512_set1_epi8((char)part_of(codes[b], nibble)));
+        t = _mm512_mask_add_epi8(t, fires[b], t,
+                                 _mm512_set1_epi8((char)qsv_code_part(codes[b], nibble)));
     _mm512_store_si512(entry, t);
 }
 
-/* nibble: -1 the whole code, 0 its low four bits, 1 its high ones. */
 static void build_tables(struct tables *t, const struct qsv_code_conv *c, uint32_t o4, int nibble)
 {
     const uint32_t n = c->taps.n * c->groups;
-    int bytes[QSV_OUTPUTS] = {0}, words[QSV_OUTPUTS] = {0};
-    memset(t->base, 0, sizeof t->base);
-    for (uint32_t k = 0; k < n; k++) {
-        int negative, span[QSV_OUTPUTS], widen = 0, empty = 0;
-        for (int o = 0; o < QSV_OUTPUTS; o++) {
-            const int8_t *codes = c->codes + ((size_t)(o4 + (uint32_t)o) * n + k) * INDEX_BITS;
-            build_entry(t->entry[k][o], codes, nibble, &negative, &span[o]);
-            t->base[o] += negative;
-            widen |= bytes[o] + span[o] > 255;
-            empty |= words[o] + span[o] > 65535;
-        }
-        if (k && (widen || empty))
-            t->then[k - 1] = empty ? EMPTY : WIDEN;
-        for (int o = 0; o < QSV_OUTPUTS; o++) {
-            bytes[o] = span[o] + (widen || empty ? 0 : bytes[o]);
-            words[o] = span[o] + (empty ? 0 : words[o]);
-        }
-        t->then[k] = GO_ON;
-    }
-    t->then[n - 1] = EMPTY;
+    qsv_subset_schedule(t->then, t->base, c, o4, INDEX_BITS, nibble);
+    for (uint32_t o = 0; o < QSV_OUTPUTS; o++)
+        for (uint32_t k = 0; k < n; k++)
+            build_entry(t->entry[k][o], c->codes + ((size_t)(o4 + o) * n + k) * INDEX_BITS, nibble);
 }
 
 /* Adds 16-bit sums of 64 positions to 32-bit ones in order. */
@@ -160,7 +128,7 @@ static void sum_tile(int32_t *sums, const struct qsv_code_conv *c, const struct 
                 byte[o][0] = _mm512_add_epi8(byte[o][0], _mm512_permutexvar_epi8(x0, table));
                 byte[o][1] = _mm512_add_epi8(byte[o][1], _mm512_permutexvar_epi8(x1, table));
             }
-            if (*then++ == GO_ON)
+            if (*then++ == QSV_GO_ON)
                 continue;
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++)
@@ -170,7 +138,7 @@ static void sum_tile(int32_t *sums, const struct qsv_code_conv *c, const struct 
                     high[o][j] = _mm512_add_epi16(high[o][j], _mm512_srli_epi16(byte[o][j], 8));
                     byte[o][j] = _mm512_setzero_si512();
                 }
-            if (then[-1] == WIDEN)
+            if (then[-1] == QSV_WIDEN)
                 continue;
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++)
@@ -272,22 +240,13 @@ static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *
     first_event[positions] = n;
 }
 
-/* The taps of one axis that lie inside: [*first, *end). */
-static inline void inside(uint32_t at, uint32_t step, uint32_t pad, uint32_t kernel, uint32_t size,
-                          uint32_t *first, uint32_t *end)
-{
-    const int64_t base = (int64_t)at * step - pad;
-    *first = base < 0 ? (uint32_t)-base : 0;
-    *end = base + kernel > size ? (uint32_t)(size - base) : kernel;
-}
-
 /* The weight rows of one output position, in ascending k; returns how many. */
-static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t *first_event,
-                                   uint32_t oy, uint32_t ox)
+static inline uint32_t gather_rows(const struct qsv_row_conv *c, uint32_t *list,
+                                   const uint32_t *first_event, uint32_t oy, uint32_t ox)
 {
     uint32_t n = 0, y0, y1, x0, x1;
-    inside(oy, c->step, c->pad, c->kernel, c->h, &y0, &y1);
-    inside(ox, c->step, c->pad, c->kernel, c->w, &x0, &x1);
+    qsv_taps_inside(oy, c->step, c->pad, c->kernel, c->h, &y0, &y1);
+    qsv_taps_inside(ox, c->step, c->pad, c->kernel, c->w, &x0, &x1);
     for (uint32_t ky = y0; ky < y1; ky++) {
         const uint32_t *first =
             first_event + (size_t)(oy * c->step + ky - c->pad) * c->w + ox * c->step - c->pad;
@@ -296,7 +255,7 @@ static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t 
             for (uint32_t e = first[kx]; e < first[kx + 1]; e += 16) {
                 const V row = _mm512_cvtepu16_epi32(
                     _mm256_loadu_si256((const __m256i *)(const void *)(c->events + e)));
-                _mm512_storeu_si512(c->list + n + (e - first[kx]), _mm512_add_epi32(row, base));
+                _mm512_storeu_si512(list + n + (e - first[kx]), _mm512_add_epi32(row, base));
             }
             n += first[kx + 1] - first[kx];
         }
@@ -304,29 +263,57 @@ static inline uint32_t gather_rows(const struct qsv_row_conv *c, const uint32_t 
     return n;
 }
 
-static inline void add_rows(float *out, const struct qsv_row_conv *c, uint32_t n)
+/* Sums n rows of `vectors` x 16 outputs; a constant number of vectors keeps them in registers. */
+static inline __attribute__((always_inline)) void add_vectors(float *out, const float *rows,
+                                                              uint32_t width, const uint32_t *list,
+                                                              uint32_t n, int vectors)
 {
-    const uint32_t width = c->width;
-    uint32_t o = 0;
-    for (; o + 64 <= width; o += 64) {
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-        for (uint32_t i = 0; i < n; i++) {
-            const float *w = c->rows + (size_t)c->list[i] * width + o;
-            s0 = _mm512_add_ps(s0, _mm512_load_ps(w));
-            s1 = _mm512_add_ps(s1, _mm512_load_ps(w + 16));
-            s2 = _mm512_add_ps(s2, _mm512_load_ps(w + 32));
-            s3 = _mm512_add_ps(s3, _mm512_load_ps(w + 48));
-        }
-        _mm512_store_ps(out + o, s0);
-        _mm512_store_ps(out + o + 16, s1);
-        _mm512_store_ps(out + o + 32, s2);
-        _mm512_store_ps(out + o + 48, s3);
+    __m512 s[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; j++)
+        s[j] = _mm512_setzero_ps();
+    for (uint32_t i = 0; i < n; i++) {
+        const float *w = rows + (size_t)list[i] * width;
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++)
+            s[j] = _mm512_add_ps(s[j], _mm512_load_ps(w + 16 * j));
     }
-    for (; o < width; o += 16) {
-        __m512 s = _mm512_setzero_ps();
-        for (uint32_t i = 0; i < n; i++)
-            s = _mm512_add_ps(s, _mm512_load_ps(c->rows + (size_t)c->list[i] * width + o));
-        _mm512_store_ps(out + o, s);
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; j++)
+        _mm512_store_ps(out + 16 * j, s[j]);
+}
+
+/* As many vectors at once as there are: a sum's additions wait for each other, those of others do
+ * not. */
+static void add_rows(float *out, const struct qsv_row_conv *c, const uint32_t *list, uint32_t n)
+{
+    for (uint32_t o = 0; o < c->width; o += 128) {
+        const float *rows = c->rows + o;
+        switch (c->width - o < 128 ? (c->width - o) / 16 : 8) {
+        case 1:
+            add_vectors(out + o, rows, c->width, list, n, 1);
+            break;
+        case 2:
+            add_vectors(out + o, rows, c->width, list, n, 2);
+            break;
+        case 3:
+            add_vectors(out + o, rows, c->width, list, n, 3);
+            break;
+        case 4:
+            add_vectors(out + o, rows, c->width, list, n, 4);
+            break;
+        case 5:
+            add_vectors(out + o, rows, c->width, list, n, 5);
+            break;
+        case 6:
+            add_vectors(out + o, rows, c->width, list, n, 6);
+            break;
+        case 7:
+            add_vectors(out + o, rows, c->width, list, n, 7);
+            break;
+        default:
+            add_vectors(out + o, rows, c->width, list, n, 8);
+        }
     }
 }
 
@@ -384,25 +371,66 @@ static void store_rows(const struct qsv_row_conv *c, float *out, uint32_t positi
     }
 }
 
+/* Output positions in order. */
+struct walk {
+    const uint32_t *first_event; /* of the image */
+    uint32_t oy, ox;
+};
+
+static inline void walk_on(struct walk *w, const struct qsv_row_conv *c)
+{
+    if (++w->ox < c->out_w)
+        return;
+    w->ox = 0;
+    if (++w->oy < c->out_h)
+        return;
+    w->oy = 0;
+    w->first_event += (size_t)c->h * c->w;
+}
+
+/* Two positions of a layer of at most 16 outputs, whose two sums do not wait for each other. */
+static void add_rows_of_two(float *tile, const struct qsv_row_conv *c, const uint32_t *list,
+                            uint32_t n0, uint32_t n1)
+{
+    const uint32_t *other = list + n0, both = n0 < n1 ? n0 : n1;
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+    for (uint32_t i = 0; i < both; i++) {
+        s0 = _mm512_add_ps(s0, _mm512_load_ps(c->rows + (size_t)list[i] * 16));
+        s1 = _mm512_add_ps(s1, _mm512_load_ps(c->rows + (size_t)other[i] * 16));
+    }
+    for (uint32_t i = both; i < n0; i++)
+        s0 = _mm512_add_ps(s0, _mm512_load_ps(c->rows + (size_t)list[i] * 16));
+    for (uint32_t i = both; i < n1; i++)
+        s1 = _mm512_add_ps(s1, _mm512_load_ps(c->rows + (size_t)other[i] * 16));
+    _mm512_store_ps(tile, s0);
+    _mm512_store_ps(tile + 16, s1);
+}
+
+static void fill_tile(const struct qsv_row_conv *c, struct walk *w, uint32_t positions)
+{
+    uint32_t p = 0;
+    for (; c->width == 16 && p + 2 <= positions; p += 2) {
+        const uint32_t n0 = gather_rows(c, c->list, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        const uint32_t n1 = gather_rows(c, c->list + n0, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        add_rows_of_two(c->tile + (size_t)p * 16, c, c->list, n0, n1);
+    }
+    for (; p < positions; p++) {
+        const uint32_t n = gather_rows(c, c->list, w->first_event, w->oy, w->ox);
+        walk_on(w, c);
+        add_rows(c->tile + (size_t)p * c->width, c, c->list, n);
+    }
+}
+
 static void row_conv(const struct qsv_row_conv *c)
 {
     const uint32_t positions = c->images * c->out_h * c->out_w;
-    const uint32_t *first_event = c->first_event;
-    uint32_t in_tile = 0, done = 0, oy = 0, ox = 0;
-    while (done < positions) {
-        add_rows(c->tile + (size_t)in_tile * c->width, c, gather_rows(c, first_event, oy, ox));
-        if (++ox == c->out_w) {
-            ox = 0;
-            if (++oy == c->out_h) {
-                oy = 0;
-                first_event += (size_t)c->h * c->w;
-            }
-        }
-        if (++in_tile == 16 || done + in_tile == positions) {
-            store_rows(c, c->out + done, in_tile);
-            done += in_tile;
-            in_tile = 0;
-        }
+    struct walk w = {c->first_event, 0, 0};
+    for (uint32_t p = 0; p < positions; p += 16) {
+        const uint32_t n = positions - p < 16 ? positions - p : 16;
+        fill_tile(c, &w, n);
+        store_rows(c, c->out + p, n);
     }
 }
 
@@ -464,29 +492,17 @@ static void depthwise(const struct qsv_depthwise *d)
         }
 }
 
-/* Index bytes of the windows of `kernel` spikes of a row around each position; what lies outside
- * the row is silent. */
+/* Index bytes of the windows of spikes of a row around each position. */
 static void index_windows(const struct qsv_code_depthwise *d)
 {
     const size_t words = d->block / QSV_WORD;
-    const uint64_t *column =
-        d->taps.mask + (size_t)d->pad * d->kernel * words; /* of the middle row */
-    for (uint32_t step = 0; step < d->steps; step++)
-        for (size_t w = 0; w < words; w++) {
-            const uint64_t *at = d->spikes + step * words + w;
-            V x = _mm512_setzero_si512();
-            for (uint32_t k = 0; k < d->kernel; k++) {
-                const int shift = (int)k - (int)d->pad;
-                uint64_t bits = at[0];
-                if (shift > 0)
-                    bits = at[0] >> shift | at[1] << (64 - shift);
-                else if (shift < 0)
-                    bits = at[0] << -shift | at[-1] >> (64 + shift);
-                x = _mm512_mask_add_epi8(x, bits & column[k * words + w], x,
-                                         _mm512_set1_epi8((char)(1 << k)));
-            }
-            _mm512_storeu_si512(d->index + (step * words + w) * QSV_WORD, x);
-        }
+    for (size_t w = 0; w < d->steps * words; w++) {
+        V x = _mm512_setzero_si512();
+        for (uint32_t k = 0; k < d->kernel; k++)
+            x = _mm512_mask_add_epi8(x, qsv_window_bits(d, d->spikes + w, w % words, k), x,
+                                     _mm512_set1_epi8((char)(1 << k)));
+        _mm512_storeu_si512(d->index + w * QSV_WORD, x);
+    }
 }
 
 struct windows { /* of one channel and one nibble */
@@ -497,31 +513,13 @@ struct windows { /* of one channel and one nibble */
 
 static void build_windows(struct windows *t, const struct qsv_code_depthwise *d, int nibble)
 {
-    int bytes = 0;
-    t->base = 0;
+    int span;
+    t->base = qsv_window_schedule(t->widen, d, nibble);
     for (uint32_t y = 0; y < d->kernel; y++) {
         const int8_t *codes = d->codes + y * d->kernel;
-        int negative = 0, span = 0;
-        for (uint32_t k = 0; k < d->kernel; k++) {
-            const int code = part_of(codes[k], nibble);
-            negative += code < 0 ? -code : 0;
-            span += abs(code);
-        }
-        for (uint32_t i = 0; i < 128; i++) {
-            int sum = negative;
-            for (uint32_t k = 0; k < d->kernel; k++)
-                sum += i >> k & 1 ? part_of(codes[k], nibble) : 0;
-            t->entry[y][i] = (uint8_t)sum;
-        }
-        t->base += negative;
-        if (y && bytes + span > 255) {
-            t->widen[y - 1] = true;
-            bytes = 0;
-        }
-        bytes += span;
-        t->widen[y] = false;
+        qsv_subset_sums(t->entry[y], codes, d->kernel, nibble,
+                        qsv_subset_negative(codes, d->kernel, nibble, &span));
     }
-    t->widen[d->kernel - 1] = true;
 }
 
 /* 16-bit sums of 64 positions: full = even + 256 x odd, high = odd. */
@@ -594,24 +592,13 @@ static inline V fixed_point(__m512 h)
     return _mm512_cvtps_epi32(_mm512_mul_ps(h, _mm512_set1_ps(256)));
 }
 
-static inline uint64_t valid_bits(uint32_t positions, size_t word)
-{
-    const uint32_t left = positions - (uint32_t)(word * QSV_WORD);
-    return left >= QSV_WORD ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
-}
-
 static uint64_t lif(const struct qsv_lif_channel *f)
 {
     const __m512 v_th = _mm512_set1_ps(f->v_th), decay = _mm512_set1_ps(f->decay);
     const size_t words = f->block / QSV_WORD, x_step = f->x_steps > 1 ? f->block : 0;
     uint64_t fired = 0;
     for (size_t word = 0; word < words; word++) {
-        if (word * QSV_WORD >= f->positions) {
-            for (uint32_t t = 0; t < f->steps; t++)
-                f->spikes[t * words + word] = 0;
-            continue;
-        }
-        const uint64_t valid = valid_bits(f->positions, word);
+        const uint64_t valid = qsv_valid_bits(f->positions, word);
         __m512 v[4];
         V potential = _mm512_setzero_si512();
         for (int j = 0; j < 4; j++)

@@ -60,7 +60,7 @@ struct qsv_row_conv {
     const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
     float *out;                      /* [out_ch][out_stride], from the block's first position on */
     size_t out_stride;
-    uint32_t *list; /* working memory: [kernel x kernel x in_ch + 16] */
+    uint32_t *list; /* working memory: [2][kernel x kernel x in_ch + 16] */
     float *tile;    /* working memory: [16][width], aligned */
 };
 
@@ -98,7 +98,8 @@ struct qsv_code_depthwise {
     uint32_t steps, block;
     float multiplier, shift;
     float *out;     /* [steps x block] */
-    uint8_t *index; /* working memory: [steps x block] */
+    uint8_t *index; /* working memory: [steps x block]; as many bytes as the taps' offsets reach,
+                       and a word, are readable on either side */
 };
 
 /* One channel of neurons. */

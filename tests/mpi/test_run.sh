@@ -31,7 +31,8 @@ equal 'and changes nothing' alone
 
 for signal in TERM USR1 INT; do
     file=$(spec "stop$signal")
-    setsid "$QSVIT" run "$file" >"$TMP/log" 2>&1 &
+    # A shell's background job ignores INT unless told otherwise.
+    env --default-signal=INT "$QSVIT" run "$file" >"$TMP/log" 2>&1 &
     pid=$!
     wait_segments $pid "$TMP/stop$signal" 1 3
     kill -$signal $pid

@@ -66,14 +66,19 @@ same 'asked to stop: says so' 'qsvit: stopped before the end; the same command g
 start torn
 kill -KILL "$(ranks_of | tail -n 1)"
 ended
-same 'a lost worker: status 1' 1 "$status"
-same 'a lost worker: says so, and that it goes on' 'qsvit: a rank was ended by signal 9 (Killed);' \
+same 'a killed worker: status 75' 75 "$status"
+same 'a killed worker: says so, and that it goes on' 'qsvit: a rank was ended by signal 9 (Killed);' \
     "${err%% what*}"
 
 start torn
 kill -KILL "$(ranks_of | head -n 1)"
 ended
-same 'a lost coordinator: status 1' 1 "$status"
+same 'a killed coordinator: status 75' 75 "$status"
+
+start torn
+kill -SEGV "$(ranks_of | tail -n 1)"
+ended
+same 'a crashed worker: status 1' 1 "$status"
 
 start torn
 left=$(ranks_of)

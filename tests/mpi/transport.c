@@ -129,7 +129,8 @@ static int run_rank(int ranks)
         return 1;
     int rank = t->rank, size = t->size, bad = collect(t, exchange(t));
     double cost = cost_of_waiting(t);
-    qsv_mpi_end(t, &qsv_clock_system);
+    if (!qsv_mpi_end(t, &qsv_clock_system, 60))
+        qsv_mpi_abort(1);
     if (rank)
         return 0;
     printf("%sok 1 - %d messages between %d ranks arrive whole and in order\n",

@@ -306,6 +306,42 @@ static void test_stop(void **state)
     close_model(&f);
 }
 
+struct patience {
+    int asked, until; /* how often asked, until it says stop */
+};
+
+static bool ask(void *context)
+{
+    struct patience *p = context;
+    return ++p->asked == p->until;
+}
+
+static void test_watch(void **state)
+{
+    struct fixture f;
+    struct qsv_error why = {0};
+    struct patience p = {0, 20};
+    float logits[8];
+    struct qsv_engine_output out = {.logits = logits};
+    (void)state;
+    open_model(&f, "grey");
+    read_golden(&f, "grey", "f32");
+    struct qsv_network *net = uniform(&f, "f32");
+    qsv_engine_watch(f.engine, ask, &p);
+    assert_int_equal(qsv_engine_run(f.engine, f.images, 1, &net, 1, &out, NULL, NULL, &why),
+                     QSV_ESTOPPED);
+    assert_int_equal(p.asked, 20);
+    assert_int_equal(qsv_engine_run(f.engine, f.images, 1, &net, 1, &out, NULL, NULL, &why),
+                     QSV_OK);
+    assert_true(p.asked >= 20 + (int)f.model->graph.n_layers); /* at least once a layer */
+    qsv_engine_watch(f.engine, NULL, NULL);
+    p.until = p.asked + 1;
+    assert_int_equal(qsv_engine_run(f.engine, f.images, 1, &net, 1, &out, NULL, NULL, &why),
+                     QSV_OK);
+    qsv_network_destroy(net);
+    close_model(&f);
+}
+
 struct counted {
     struct fixture *f;
     uint64_t *fired; /* [n_lifs] */
@@ -522,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_instruction_sets_agree),
         cmocka_unit_test(test_unknown_isa),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_trace_counts_spikes),
         cmocka_unit_test(test_accumulates),
         cmocka_unit_test(test_depthwise_accumulates),

@@ -157,7 +157,9 @@ static void run_codes(const struct qsv_kernels *k, struct conv_data *d, const st
     const struct qsv_layer *l = &d->layer;
     const uint32_t groups = (l->in_ch + k->index_bits - 1) / k->index_bits,
                    taps = l->kernel * l->kernel;
-    uint8_t *index = qsv_alloc_aligned((size_t)taps * groups * d->out.n + 64, 1);
+    const size_t slack = (size_t)(l->pad * l->in.w + l->pad + 64);
+    uint8_t *index_memory = qsv_alloc_aligned((size_t)taps * groups * d->out.n + 2 * slack, 1);
+    uint8_t *index = index_memory + slack;
     uint8_t *tables = qsv_alloc_aligned(k->table_bytes(taps, groups), 1);
     struct qsv_code_conv call = {index,         d->out.n,     0,        groups,    d->geometry.taps,
                                  d->out.steps,  d->out.block, w->codes, l->out_ch, w->code_max,
@@ -175,7 +177,7 @@ static void run_codes(const struct qsv_kernels *k, struct conv_data *d, const st
         free(gathered);
     }
     k->code_conv(&call);
-    free(index);
+    free(index_memory);
     free(tables);
 }
 
@@ -188,7 +190,7 @@ static void run_rows(const struct qsv_kernels *k, struct conv_data *d, const str
     uint8_t *index = qsv_alloc_aligned(groups * d->in.n + 64, 1);
     uint16_t *events = qsv_alloc((size_t)pixels * l->in_ch + 32, 2);
     uint32_t *first = qsv_alloc(pixels + 1, 4),
-             *list = qsv_alloc((size_t)l->kernel * l->kernel * l->in_ch + 32, 4);
+             *list = qsv_alloc(2 * ((size_t)l->kernel * l->kernel * l->in_ch + 16), 4);
     float *tile = qsv_alloc_aligned((size_t)16 * w->width, 4);
     struct qsv_row_conv call = {events,    first,     w->values, w->width, d->in.images,
                                 d->in.h,   d->in.w,   d->out.h,  d->out.w, l->in_ch,
@@ -342,7 +344,8 @@ static void test_depthwise(void **state)
         uint64_t *memory, *spikes = random_spikes(&r, &g, 1, max == 128 ? 1 : 0.4, &memory);
         float *x = random_values(&r, g.n), *w = random_values(&r, taps),
               *out = random_values(&r, g.n);
-        uint8_t *index = qsv_alloc_aligned(g.n + 64, 1);
+        const size_t slack = (size_t)(l.pad * l.in.w + l.pad + 64);
+        uint8_t *index = qsv_alloc_aligned(g.n + 2 * slack, 1);
         int8_t codes[49];
         assert_int_equal(qsv_geometry_make(&geometry, &l, s[3], NULL), QSV_OK);
         for (uint32_t t = 0; t < taps; t++)
@@ -350,8 +353,9 @@ static void test_depthwise(void **state)
         EACH_TABLE(k)
         for (int kind = 0; kind < 2; kind++) {
             struct qsv_depthwise real = {x, w, geometry.taps, g.steps, g.block, 0.75f, 0.5f, out};
-            struct qsv_code_depthwise code = {spikes,  codes,   geometry.taps, s[2], l.pad, max,
-                                              g.steps, g.block, 0.75f,         0.5f, out,   index};
+            struct qsv_code_depthwise code = {spikes, codes, geometry.taps, s[2],
+                                              l.pad,  max,   g.steps,       g.block,
+                                              0.75f,  0.5f,  out,           index + slack};
             if (kind)
                 k->code_depthwise(&code);
             else

@@ -34,10 +34,10 @@ static int remove_folder(void **state)
 
 static void write_good(void)
 {
-    hid_t file;
-    assert_int_equal(qsv_seal_create(&file, path, NULL), QSV_OK);
-    assert_int_equal(qsv_h5_set_u64(file, "answer", 42, NULL), QSV_OK);
-    assert_int_equal(qsv_seal_close(file, path, NULL), QSV_OK);
+    struct qsv_h5_image *image;
+    assert_int_equal(qsv_seal_create(&image, NULL), QSV_OK);
+    assert_int_equal(qsv_h5_set_u64(qsv_h5_image_file(image), "answer", 42, NULL), QSV_OK);
+    assert_int_equal(qsv_seal_commit(image, path, NULL), QSV_OK);
 }
 
 static void a_sealed_file_opens_by_seal_and_by_any_reader(void **state)

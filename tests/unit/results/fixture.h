@@ -4,6 +4,7 @@
 #ifndef QSV_TEST_FIXTURE_H
 #define QSV_TEST_FIXTURE_H
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,6 +119,28 @@ static inline void fixture_init(struct fixture *f, uint64_t n_decide)
     assert_non_null(mkdtemp(f->folder));
 }
 
+/* Files whose names end so. */
+static inline int count_files(const char *folder, const char *end)
+{
+    int n = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        size_t len = strlen(e->d_name), m = strlen(end);
+        n += len >= m && !strcmp(e->d_name + len - m, end);
+    }
+    closedir(d);
+    return n;
+}
+
+/* Overwritten by the next call. */
+static inline char *path_in(const struct fixture *f, const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", f->folder, name);
+    return path;
+}
+
 static inline void remove_tree(const char *folder)
 {
     char command[128];
@@ -194,6 +217,51 @@ static inline struct qsv_record make_record(const struct fixture *f, uint64_t se
     if (seed == 0)
         make_answers(&r, &rng);
     return r;
+}
+
+/* Counts that a test chooses; the first n_top1 answers are right. */
+struct counts {
+    uint32_t n_top1, only_trial, only_baseline;
+    double kl_sum, loss_sum;
+};
+
+static inline struct qsv_record plain_record(const struct fixture *f, uint64_t seed, uint32_t shard,
+                                             struct counts c)
+{
+    struct qsv_record r = make_record(f, seed, shard);
+    memset(r.correct, 0, (r.n_images + 7) / 8);
+    for (uint32_t i = 0; i < c.n_top1; i++)
+        r.correct[i / 8] |= (uint8_t)(1u << i % 8);
+    r.n_top1 = r.n_top5 = c.n_top1;
+    r.n_only_trial = c.only_trial;
+    r.n_only_baseline = c.only_baseline;
+    r.kl_sum = c.kl_sum;
+    r.kl_square_sum = c.kl_sum;
+    r.loss_sum = c.loss_sum;
+    for (int i = 0; i < N_SITES; i++)
+        r.site_ac[i] = 100 * r.n_images * (seed ? 1 : 2);
+    r.ac_ops = N_SITES * r.site_ac[0];
+    return r;
+}
+
+/* Adds it to the store's memory, without a segment. */
+static inline void add_plain(struct qsv_store *s, const struct fixture *f, uint64_t seed,
+                             uint32_t shard, struct counts c)
+{
+    struct qsv_record r = plain_record(f, seed, shard, c);
+    assert_int_equal(qsv_store_add(s, &r, "none", NULL), QSV_OK);
+}
+
+/* One format for every layer. */
+static inline uint64_t ask_uniform(struct qsv_store *s, enum qsv_format format, const char *step,
+                                   const char *what, uint64_t parent)
+{
+    uint8_t formats[N_LAYERS];
+    memset(formats, (int)format, sizeof formats);
+    uint64_t id = qsv_setting_id(formats, N_LAYERS);
+    struct qsv_trial trial = {formats, parent, what};
+    assert_int_equal(qsv_store_add_trial(s, &trial, id, step, NULL), QSV_OK);
+    return id;
 }
 
 static inline void assert_arrays_equal(const struct qsv_record *a, const struct qsv_record *b)

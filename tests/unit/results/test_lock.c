@@ -122,9 +122,8 @@ static void a_reused_pid_is_no_holder(void **state)
     long pid;
     assert_int_equal(qsv_lock_take(&lock, folder, NULL), QSV_OK);
     assert_int_equal(qsv_file_read(&text, &bytes, path, 1000, NULL), QSV_OK);
-    assert_int_equal(sscanf((char *)text,
-                            "qsvit host %64s pid %ld start %llu space %32s since %lf", host, &pid,
-                            &start, space, &since),
+    assert_int_equal(sscanf((char *)text, "qsvit host %64s pid %ld start %llu space %32s since %lf",
+                            host, &pid, &start, space, &since),
                      5);
     snprintf(line, sizeof line, "qsvit host %s pid %ld start %llu space %s since %f\n", host, pid,
              start - 1, space, since);

@@ -138,7 +138,7 @@ static void a_trace_that_cannot_be_written_is_an_error(void **state)
 {
     struct stage *s = *state;
     struct qsv_measured m;
-    const struct qsv_measure_options how = {.trace = "/nowhere/trace.h5"};
+    const struct qsv_measure_options how = {.trace = "tests/data/tiny.h5/trace.h5"};
     assert_int_equal(qsv_loaded_build(&s->loaded, NULL, &quantizer, &err), QSV_OK);
     assert_int_equal(qsv_measure(&m, s->loaded.model, s->loaded.network, &s->images, &how, &err),
                      QSV_EIO);

@@ -30,8 +30,13 @@ static struct qsv_message a_hello(void)
 {
     struct qsv_message m = {.type = QSV_MESSAGE_HELLO};
     struct qsv_hello *h = &m.u.hello;
-    *h = (struct qsv_hello){
-        .version = "1.2", .host = "node7", .isa = "avx2", .pid = 4711, .spec = 5};
+    *h = (struct qsv_hello){.version = "1.2",
+                            .commit = "abc",
+                            .build = 12,
+                            .host = "node7",
+                            .isa = "avx2",
+                            .pid = 4711,
+                            .spec = 5};
     h->identity = (struct qsv_identity){.model = 1,
                                         .dataset = 2,
                                         .calibration = 3,
@@ -97,6 +102,8 @@ static void each_message_comes_over(void **state)
     pack(&m, &b);
     got = unpack(&b);
     assert_string_equal(got.u.hello.version, "1.2");
+    assert_string_equal(got.u.hello.commit, "abc");
+    assert_int_equal(got.u.hello.build, 12);
     assert_string_equal(got.u.hello.host, "node7");
     assert_string_equal(got.u.hello.isa, "avx2");
     assert_int_equal(got.u.hello.pid, 4711);
@@ -231,12 +238,43 @@ static void damaged_messages_are_refused(void **state)
     }
 }
 
+/* Bytes 4 to 7 are the version of the messages themselves. */
+static void a_rank_of_another_time_is_named(void **state)
+{
+    (void)state;
+    struct qsv_message m = a_hello(), got;
+    struct qsv_strbuf b = {0};
+    pack(&m, &b);
+    b.text[4]++;
+    assert_int_equal(qsv_message_unpack(&got, &sizes, b.text, b.len, &err), QSV_EIDENTITY);
+    assert_non_null(strstr(err.text, "qsvit 1.2 (abc) on node7"));
+    assert_int_equal(qsv_message_unpack(&got, &sizes, b.text, 20, &err), QSV_EFAILED);
+    b.text[8] = QSV_MESSAGE_BYE;
+    assert_int_equal(qsv_message_unpack(&got, &sizes, b.text, b.len, &err), QSV_EFAILED);
+    qsv_strbuf_fini(&b);
+}
+
+static void signs_of_life_come_over(void **state)
+{
+    (void)state;
+    struct qsv_message m = {.type = QSV_MESSAGE_ALIVE};
+    struct qsv_strbuf b = {0};
+    pack(&m, &b);
+    m = unpack(&b);
+    assert_int_equal(m.type, QSV_MESSAGE_ALIVE);
+    qsv_strbuf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_message_comes_over),      cmocka_unit_test(a_task_comes_over),
-        cmocka_unit_test(a_report_comes_over),          cmocka_unit_test(wrong_tasks_are_refused),
+        cmocka_unit_test(each_message_comes_over),
+        cmocka_unit_test(a_task_comes_over),
+        cmocka_unit_test(a_report_comes_over),
+        cmocka_unit_test(wrong_tasks_are_refused),
         cmocka_unit_test(damaged_messages_are_refused),
+        cmocka_unit_test(a_rank_of_another_time_is_named),
+        cmocka_unit_test(signs_of_life_come_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runner/stop.h"
 
@@ -43,10 +45,30 @@ static void signals_set_the_flag(void **state)
     assert_string_equal(qsv_stop_signal(), "SIGINT");
 }
 
+/* A child that never looks at its flag. */
+static void what_takes_too_long_ends(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        qsv_stop_on_signals();
+        qsv_stop_within(1, 75, NULL);
+        raise(SIGUSR1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 75);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flag_or_an_answer_stops),
+        cmocka_unit_test(what_takes_too_long_ends),
         cmocka_unit_test(signals_set_the_flag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

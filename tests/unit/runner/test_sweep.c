@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "results/ledger.h"
@@ -69,7 +70,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum qsv_status run(struct stage *s, const char *search, const char *more, bool fresh)
+/* fail_at: the how manieth allocation fails; 0: none. */
+static enum qsv_status run_with(struct stage *s, const char *search, const char *more, bool fresh,
+                                long fail_at)
 {
     const struct qsv_clock clock = {s, clock_now, clock_unix, clock_nap};
     size_t n;
@@ -84,11 +87,18 @@ static enum qsv_status run(struct stage *s, const char *search, const char *more
                               .log = open_memstream(&s->log, &n),
                               .command_line = "qsvit run",
                               .libraries = "HDF5"};
+    qsv_alloc_fail_at(fail_at);
     enum qsv_status st = qsv_sweep_alone(&sweep, &err);
+    qsv_alloc_fail_at(0);
     fclose(sweep.out);
     fclose(sweep.log);
     qsv_spec_destroy(sweep.spec);
     return st;
+}
+
+static enum qsv_status run(struct stage *s, const char *search, const char *more, bool fresh)
+{
+    return run_with(s, search, more, fresh, 0);
 }
 
 static void run_well(struct stage *s, const char *search, const char *more)
@@ -236,11 +246,11 @@ static void a_stopped_run_goes_on_and_ends_the_same(void **state)
     struct stage *s = *state;
     run_well(s, few_formats, loose);
     char *undisturbed = describe_run(s);
-    const long moments[] = {3, 40, 90, 130};
+    const double moments[] = {0.03, 0.2, 0.3, 0.2}; /* of the looks at the clock */
     long looks = s->looks;
     int stops = 0;
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-        s->stop_at = moments[i] < looks ? moments[i] : looks / 2;
+        s->stop_at = (long)(moments[i] * (double)looks);
         enum qsv_status st = run(s, few_formats, loose, i == 0);
         assert_true(st == QSV_OK || st == QSV_ESTOPPED);
         stops += st == QSV_ESTOPPED;
@@ -307,6 +317,24 @@ static void what_a_spec_names_must_be_there(void **state)
     assert_non_null(strstr(err.text, "nonsense"));
 }
 
+/* Wherever memory runs out: an error, nothing recorded is lost, and the run goes on afterwards. */
+static void running_out_of_memory_loses_nothing(void **state)
+{
+    struct stage *s = *state;
+    const char small[] = "  formats: [int4]\n  max_rounds: 1\n";
+    for (long n = 1; n < 100000; n += n / 2 + 1) {
+        enum qsv_status st = run_with(s, small, loose, false, n);
+        assert_true(st == QSV_OK || st == QSV_ENOMEM);
+    }
+    run_well(s, small, loose);
+    char *disturbed = describe_run(s);
+    assert_int_equal(run(s, small, loose, true), QSV_OK);
+    char *undisturbed = describe_run(s);
+    assert_string_equal(disturbed, undisturbed);
+    free(disturbed);
+    free(undisturbed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_met_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(random_spends_what_qsvit_spent, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_spec_names_must_be_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(running_out_of_memory_loses_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

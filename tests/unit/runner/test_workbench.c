@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "core/base/alloc.h"
 #include "jobs/setting.h"
 #include "runner/workbench.h"
 #include "tests/unit/runner/tiny.h"
@@ -168,8 +169,9 @@ static void another_models_file_is_refused(void **state)
     assert_int_equal(
         qsv_workbench_evaluate_exported(b->bench, "tests/data/tiny_images.h5", 1, 0, &r, &err),
         QSV_EINPUT);
-    assert_int_equal(qsv_workbench_evaluate_exported(b->bench, "/nowhere/model.h5", 1, 0, &r, &err),
-                     QSV_EINPUT);
+    assert_int_equal(
+        qsv_workbench_evaluate_exported(b->bench, "tests/data/tiny.h5/model.h5", 1, 0, &r, &err),
+        QSV_EINPUT);
 }
 
 static void a_stop_ends_it_without_a_record(void **state)
@@ -187,6 +189,28 @@ static void a_stop_ends_it_without_a_record(void **state)
     qsv_workbench_destroy(fresh);
 }
 
+/* Whichever allocation fails: an error, and nothing lost. */
+static void running_out_of_memory_is_an_error(void **state)
+{
+    struct bench *b = *state;
+    enum qsv_status st = QSV_ENOMEM;
+    long n = 1;
+    for (; st != QSV_OK; n++) {
+        struct qsv_record r[N_TRIALS];
+        struct qsv_workbench *fresh = make_bench(b);
+        assert_true(n < 20000);
+        qsv_alloc_fail_at(n);
+        st = qsv_workbench_evaluate(fresh, b->trials, N_TRIALS, SHARD, r, &err);
+        qsv_alloc_fail_at(0);
+        assert_true(st == QSV_OK || st == QSV_ENOMEM);
+        for (int i = 0; i < N_TRIALS && !st; i++)
+            qsv_record_fini(&r[i]);
+        qsv_workbench_destroy(fresh);
+        n += n / 8; /* all of the first ones, then samples */
+    }
+    assert_true(n > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +219,7 @@ int main(void)
         cmocka_unit_test(an_exported_network_gives_the_same_record),
         cmocka_unit_test(another_models_file_is_refused),
         cmocka_unit_test(a_stop_ends_it_without_a_record),
+        cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

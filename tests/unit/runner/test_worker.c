@@ -13,6 +13,23 @@
 
 enum { N_LAYERS = 54 };
 
+/* Time passes where somebody looks at it. */
+static double now_s, look_s;
+
+static double clock_now(void *context)
+{
+    (void)context;
+    return now_s += look_s;
+}
+
+static void clock_nap(void *context, double seconds)
+{
+    (void)context;
+    now_s += seconds;
+}
+
+static const struct qsv_clock test_clock = {NULL, clock_now, clock_now, clock_nap};
+
 struct stage {
     struct folder folder;
     char run_folder[96], exported[128];
@@ -81,11 +98,14 @@ static int setup(void **state)
     load_inputs(&s->in, s->spec);
     s->sizes = (struct qsv_message_sizes){s->in.run.shape, s->in.partition.n_shards};
     memset(s->formats[1], QSV_INT4, N_LAYERS);
+    now_s = 1000;
+    look_s = 0.001;
     assert_int_equal(qsv_loop_create(&s->loop, 2, &err), QSV_OK);
     struct qsv_worker_setup setup = {
         .transport = qsv_loop_end(s->loop, 1),
-        .clock = &qsv_clock_system,
+        .clock = &test_clock,
         .stop = &s->flag,
+        .worker_timeout_s = 50,
         .run_folder = s->run_folder,
         .exported = s->exported,
         .run = &s->in.run,
@@ -223,6 +243,29 @@ static void a_message_ends_the_task_between_batches(void **state)
     assert_true(qsv_worker_is_done(s->worker));
 }
 
+/* A layer takes longer than the 10 s between two signs of life. */
+static void a_worker_that_computes_is_heard_from(void **state)
+{
+    struct stage *s = *state;
+    make_run_folder(s);
+    give_task(s, QSV_TASK_EVALUATE, 0, 1, 1);
+    look_s = 11;
+    step(s);
+    int n_alive = 0;
+    struct qsv_message m;
+    while ((m = receive(s)).type == QSV_MESSAGE_ALIVE)
+        n_alive++;
+    assert_int_equal(m.type, QSV_MESSAGE_DONE);
+    assert_true(n_alive >= N_LAYERS);
+    qsv_message_fini(&m);
+    look_s = 0.001;
+    give_task(s, QSV_TASK_EVALUATE, 0, 1, 1);
+    step(s);
+    m = receive(s);
+    assert_int_equal(m.type, QSV_MESSAGE_DONE);
+    qsv_message_fini(&m);
+}
+
 static void bye_says_how_much_was_shared(void **state)
 {
     struct stage *s = *state;
@@ -262,6 +305,7 @@ int main(void)
         CASE(an_exported_network_is_run_and_not_recorded),
         CASE(a_signal_ends_the_task),
         CASE(a_message_ends_the_task_between_batches),
+        CASE(a_worker_that_computes_is_heard_from),
         CASE(bye_says_how_much_was_shared),
         CASE(a_wrong_message_is_an_error),
     };
