@@ -213,6 +213,8 @@ size_t qsv_store_record_count(const struct qsv_store *s)
 /* Records of one segment come one after the other. */
 static enum qsv_status note_segment(struct qsv_store *s, const char *segment, struct qsv_error *err)
 {
+    if (!*segment)
+        return QSV_OK;
     if (s->segments.n && !strcmp(s->segments.v[s->segments.n - 1], segment))
         return QSV_OK;
     return qsv_names_add(&s->segments, segment, err);

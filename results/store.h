@@ -42,7 +42,8 @@ size_t qsv_store_record_count(const struct qsv_store *s);
 
 /* Takes over a record (moved out of *r) that a worker reported as recorded in segment `segment`. A
  * (trial, shard) that is there already is dropped. Its trial must be known (qsv_store_add_trial).
- * Add all records of a segment before the next fold, which deletes the segment. QSV_EINPUT, *r
+ * A fold deletes the segments that are known: add all records of one before the next fold, or name
+ * it ("" before) only with the last of them. QSV_EINPUT, *r
  * untouched, where it does not fit the run. */
 enum qsv_status qsv_store_add(struct qsv_store *s, struct qsv_record *r, const char *segment,
                               struct qsv_error *err);

@@ -26,6 +26,7 @@ same 'the undisturbed one ends' 0 "$status"
 run "$QSVIT" verify "$TMP/whole"
 same 'and is good' 0 "$status"
 file=$(granularity=layer sensitivity_images=64 spec killed)
+echo "flush_interval_s: 0.1" >>"$file"
 
 # A number from 0 to $1 - 1; RANDOM has only 15 bits and must not be asked in a subshell.
 pick() { # below
