@@ -16,6 +16,9 @@ ifeq ($(origin CFLAGS),file)
 KERNEL_CFLAGS := -O3
 endif
 
+# Targets that install before they build call make again: on all cores, unless told otherwise.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
@@ -59,13 +62,13 @@ all: $(B)/qsvit
 ## run: installs what is missing, builds, and runs the sweep of cluster.yaml on all cores
 run:
 	$(Q)scripts/deps.sh build run
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) $(JOBS) all
 	$(B)/qsvit run cluster.yaml
 
 ## test: installs what is missing, builds, and runs every test
 test:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) check
+	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
 check: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
@@ -78,20 +81,30 @@ unit: $(UNIT_TESTS)
 ## asan: the unit tests, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
 asan:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
+	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
+
+## soak: disturbs a sweep in every way for MINUTES minutes (10), with random numbers from SEED
+MINUTES ?= 10
+SEED    ?= 1
+soak: $(B)/qsvit
+	$(Q)B='$(B)' SEED='$(SEED)' tests/mpi/soak.sh '$(MINUTES)'
 
 ## test-reference: compares with PyTorch, which it installs
 test-reference:
 	$(Q)scripts/deps.sh build run test reference
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
+
+## bench: tasks a second of the coordinator, and the simulator beside real runs (JSON=1: as JSON)
+bench: $(B)/qsvit
+	$(Q)B='$(B)' scripts/bench.sh
 
 ## lint: formatting, static analysis, and a build without a warning by gcc and by clang
 lint:
 	$(Q)scripts/deps.sh build test lint
 	$(Q)scripts/lint.sh
-	$(Q)$(MAKE) B='$(B)/gcc' CC=gcc programs
-	$(Q)$(MAKE) B='$(B)/clang' CC=clang programs
+	$(Q)$(MAKE) $(JOBS) B='$(B)/gcc' CC=gcc programs
+	$(Q)$(MAKE) $(JOBS) B='$(B)/clang' CC=clang programs
 
 ## programs: builds qsvit and every test, runs nothing
 programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
@@ -145,6 +158,11 @@ $(B)/version.h: FORCE
 	    cmp -s - $@ || printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' \
 	    '$(VERSION)' '$(COMMIT)' >$@
 
+# The text of batch scripts as a string.
+$(B)/schedulers/job_sh.h: schedulers/job.sh
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
 define folder_rules
 # The list notices a source file that was taken away.
 $(B)/lib/$(1).list: FORCE
@@ -165,6 +183,8 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
 $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
+$(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
+$(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
@@ -195,7 +215,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-reference lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -260,6 +260,7 @@ static hid_t creation_list(const struct qsv_h5_layout *l, size_t element_size)
     }
     H5Pset_fletcher32(list);
     H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
+    H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
     return list;
 }
 

@@ -72,7 +72,8 @@ static hid_t create(struct qsv_h5_image *image)
         H5Pset_obj_track_times(fcpl, false) >= 0 && /* the same contents, the same bytes */
         H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_LATEST) >= 0 &&
         H5Pset_userblock(fcpl, image->user_block) >= 0)
-        file = H5Fcreate("image", H5F_ACC_TRUNC, fcpl, fapl); /* the name means nothing */
+        /* Looked for first, so it must be a name that can't be there. */
+        file = H5Fcreate("/dev/null/image", H5F_ACC_TRUNC, fcpl, fapl);
     H5Pclose(fapl);
     H5Pclose(fcpl);
     return file;

@@ -47,12 +47,6 @@ void qsv_record_fini(struct qsv_record *r)
     *r = (struct qsv_record){0};
 }
 
-static void pack_u64s(struct qsv_strbuf *out, const uint64_t *v, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        qsv_strbuf_u64(out, v[i]);
-}
-
 static void pack_u16s(struct qsv_strbuf *out, const uint16_t *v, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -91,9 +85,9 @@ void qsv_record_pack(const struct qsv_record *r, const struct qsv_record_shape *
     qsv_strbuf_u32(out, r->n_images);
     qsv_strbuf_u32(out, r->loss != NULL);
     pack_scalars(r, out);
-    pack_u64s(out, r->lif_spikes, shape->n_lifs);
-    pack_u64s(out, r->lif_drift, shape->n_lifs);
-    pack_u64s(out, r->site_ac, shape->n_sites);
+    qsv_strbuf_u64s(out, r->lif_spikes, shape->n_lifs);
+    qsv_strbuf_u64s(out, r->lif_drift, shape->n_lifs);
+    qsv_strbuf_u64s(out, r->site_ac, shape->n_sites);
     qsv_strbuf_add(out, r->correct, ((size_t)r->n_images + 7) / 8);
     if (!r->loss)
         return;
@@ -101,12 +95,6 @@ void qsv_record_pack(const struct qsv_record *r, const struct qsv_record_shape *
     pack_u16s(out, r->answer, r->n_images);
     for (uint32_t i = 0; i < r->n_images; i++)
         qsv_strbuf_f64(out, r->loss[i]);
-}
-
-static void unpack_u64s(struct qsv_cursor *in, uint64_t *v, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        v[i] = qsv_cursor_u64(in);
 }
 
 static void unpack_scalars(struct qsv_record *r, struct qsv_cursor *in)
@@ -135,9 +123,9 @@ static void unpack_scalars(struct qsv_record *r, struct qsv_cursor *in)
 static void unpack_arrays(struct qsv_record *r, const struct qsv_record_shape *shape,
                           struct qsv_cursor *in)
 {
-    unpack_u64s(in, r->lif_spikes, shape->n_lifs);
-    unpack_u64s(in, r->lif_drift, shape->n_lifs);
-    unpack_u64s(in, r->site_ac, shape->n_sites);
+    qsv_cursor_u64s(in, r->lif_spikes, shape->n_lifs);
+    qsv_cursor_u64s(in, r->lif_drift, shape->n_lifs);
+    qsv_cursor_u64s(in, r->site_ac, shape->n_sites);
     qsv_cursor_copy(in, r->correct, ((size_t)r->n_images + 7) / 8);
     if (!r->loss)
         return;

@@ -10,6 +10,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/file.h"
+#include "core/base/io.h"
 #include "core/base/strbuf.h"
 
 char *qsv_folder_results(const char *run_folder)
@@ -94,14 +95,25 @@ enum qsv_status qsv_folder_list(const char *run_folder, struct qsv_names *out,
     return st;
 }
 
+/* Files of a run's own that are written under a temporary name first. The lock's are left alone:
+ * somebody may just be trying to take it. */
+static bool is_own(const char *name)
+{
+    static const char *const starts[] = {"results.h5.", "selected.", "spec.yaml."};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (!strncmp(name, starts[i], strlen(starts[i])))
+            return true;
+    return false;
+}
+
 /* A leftover cannot hurt, so that failing to remove one is no failure. */
-static void clean(const char *folder, const char *start)
+static void clean(const char *folder, bool all)
 {
     struct qsv_names names = {0};
     list(folder, ".tmp", &names, NULL);
     for (size_t i = 0; i < names.n; i++) {
         struct qsv_strbuf path = {0};
-        if (strncmp(names.v[i], start, strlen(start)))
+        if (!all && !is_own(names.v[i]))
             continue;
         qsv_strbuf_printf(&path, "%s/%s.tmp", folder, names.v[i]);
         if (!path.failed)
@@ -114,9 +126,9 @@ static void clean(const char *folder, const char *start)
 void qsv_folder_clean(const char *run_folder)
 {
     char *segments = qsv_folder_segments(run_folder);
-    clean(run_folder, "results.h5.");
+    clean(run_folder, false);
     if (segments)
-        clean(segments, "");
+        clean(segments, true);
     free(segments);
 }
 
@@ -130,7 +142,7 @@ enum qsv_status qsv_folder_set_aside(const char *path, struct qsv_strbuf *to, st
     }
     if (to->failed)
         return qsv_fail_memory(err, path);
-    if (rename(path, to->text) < 0)
+    if (qsv_io_rename(path, to->text) < 0)
         return qsv_fail(err, QSV_EIO, "%s: cannot rename to '%s': %s", path, to->text,
                         strerror(errno));
     return QSV_OK;

@@ -12,6 +12,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/io.h"
 #include "core/base/strbuf.h"
 #include "results/holder.h"
 
@@ -85,17 +86,22 @@ static bool holds(const char *path, const char *line)
  * kernel's lock on the old file, while it still is the file of that name, puts its own in its
  * place. Where flock(2) does not reach, from another host or on a file system without it, it looks
  * after a while whether somebody else was as quick. */
-static bool replace(const char *path, int fd, enum qsv_lock_state state, const char *temporary,
-                    const char *line)
+static enum qsv_status replace(const char *path, int fd, enum qsv_lock_state state,
+                               const char *temporary, const char *line, bool *taken,
+                               struct qsv_error *err)
 {
     bool guarded = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    *taken = false;
     if (!guarded && errno == EWOULDBLOCK)
-        return false;
-    if (!same_file(fd, path) || rename(temporary, path) < 0)
-        return false;
+        return QSV_OK;
+    if (!same_file(fd, path))
+        return QSV_OK;
+    if (qsv_io_rename(temporary, path) < 0)
+        return qsv_io_fail(err, path, "cannot take over the lock of a process that is gone");
     if (!guarded || state == QSV_LOCK_STALE)
         qsv_clock_nap_s(0.5);
-    return holds(path, line);
+    *taken = holds(path, line);
+    return QSV_OK;
 }
 
 static enum qsv_status fail_held(struct qsv_error *err, const char *path,
@@ -126,15 +132,14 @@ static enum qsv_status fail_held(struct qsv_error *err, const char *path,
  * file system has links. False (see errno) where it can't be. */
 static bool claim(const char *path, const char *temporary, const char *line)
 {
-    if (link(temporary, path) == 0)
+    if (qsv_io_link(temporary, path) == 0)
         return true;
     if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
         return false;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = qsv_io_open(path, O_WRONLY | O_CREAT | O_EXCL);
     if (fd < 0)
         return false;
-    size_t n = strlen(line);
-    bool ok = write(fd, line, n) == (ssize_t)n;
+    bool ok = qsv_io_write(fd, line, strlen(line)) == 0;
     if (close(fd) < 0 || !ok) {
         unlink(path);
         return false;
@@ -155,13 +160,13 @@ static enum qsv_status try(const char *path, const char *temporary, const char *
     if (*taken)
         return QSV_OK;
     if (errno != EEXIST)
-        return qsv_fail(err, QSV_EIO, "%s: cannot create: %s", path, strerror(errno));
+        return qsv_io_fail(err, path, "cannot create");
     if (stat(temporary, &now) < 0)
-        return qsv_fail(err, QSV_EIO, "%s: cannot look at: %s", temporary, strerror(errno));
+        return qsv_io_fail(err, temporary, "cannot look at");
     enum qsv_status st = QSV_OK;
     enum qsv_lock_state state = look(path, touched_s(&now), &fd, &holder, &age_s);
     if (state == QSV_LOCK_DEAD || state == QSV_LOCK_STALE)
-        *taken = replace(path, fd, state, temporary, line);
+        st = replace(path, fd, state, temporary, line, taken, err);
     else if (state != QSV_LOCK_FREE)
         st = fail_held(err, path, &holder, state, age_s);
     if (fd >= 0)
@@ -184,12 +189,15 @@ static enum qsv_status take(struct qsv_lock *lock, const char *temporary, struct
 static enum qsv_status write_temporary(const char *temporary, const char *line,
                                        struct qsv_error *err)
 {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    size_t n = strlen(line);
-    bool ok = fd >= 0 && write(fd, line, n) == (ssize_t)n;
-    if (fd >= 0 && close(fd) < 0)
-        ok = false;
-    return ok ? QSV_OK : qsv_fail(err, QSV_EIO, "%s: cannot write: %s", temporary, strerror(errno));
+    int fd = qsv_io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    if (fd < 0)
+        return qsv_io_fail(err, temporary, "cannot create");
+    enum qsv_status st = QSV_OK;
+    if (qsv_io_write(fd, line, strlen(line)) < 0)
+        st = qsv_io_fail(err, temporary, "cannot write");
+    if (close(fd) < 0 && !st)
+        st = qsv_io_fail(err, temporary, "cannot write");
+    return st;
 }
 
 /* A lock that is not taken yet, and the path of a file of this process alone to take it with. */

@@ -5,8 +5,8 @@
 #include "core/base/alloc.h"
 #include "core/base/file.h"
 #include "core/h5.h"
-#include "jobs/setting.h"
 #include "runner/commands.h"
+#include "runner/formats.h"
 #include "runner/loaded.h"
 #include "runner/measure.h"
 
@@ -57,33 +57,16 @@ static enum qsv_status check_usage(const struct values *v, struct qsv_error *err
     return QSV_OK;
 }
 
-/* formats [n_layers] as the options say; *given: they say anything. */
-static enum qsv_status choose_formats(const struct values *v, const struct qsv_graph *g,
-                                      uint8_t *formats, bool *given, struct qsv_error *err)
-{
-    enum qsv_format f;
-    *given = v->format_all || v->setting;
-    if (v->setting)
-        return qsv_setting_read(v->setting, g, formats, err);
-    if (!v->format_all)
-        return QSV_OK;
-    if (!qsv_format_find(&f, v->format_all))
-        return qsv_fail(err, QSV_EUSAGE, "--format-all: unknown format '%s', known: %s",
-                        v->format_all, qsv_format_names());
-    for (size_t l = 0; l < g->n_layers; l++)
-        formats[l] = (uint8_t)f;
-    return QSV_OK;
-}
-
 static enum qsv_status build(struct qsv_loaded *x, const struct values *v, struct qsv_error *err)
 {
     const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"),
                                             v->scale ? QSV_SCALE_MSE : QSV_SCALE_MAX};
     uint8_t *formats = qsv_alloc(x->model->graph.n_layers, 1);
-    bool given;
+    bool given = v->format_all || v->setting;
     if (!formats)
         return qsv_fail_memory(err, "a setting");
-    enum qsv_status st = choose_formats(v, &x->model->graph, formats, &given, err);
+    enum qsv_status st =
+        qsv_formats_choose(formats, v->format_all, v->setting, &x->model->graph, err);
     if (!st)
         st = qsv_loaded_build(x, given ? formats : NULL, &quantizer, err);
     free(formats);

@@ -6,16 +6,27 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/io.h"
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,     &qsv_cmd_import,
-    &qsv_cmd_inspect, &qsv_cmd_quantize,
-    &qsv_cmd_eval,    &qsv_cmd_export,
-    &qsv_cmd_query,   &qsv_cmd_status,
-    &qsv_cmd_diff,    &qsv_cmd_bench,
-    &qsv_cmd_help,    &qsv_cmd_man,
-    &qsv_cmd_version, NULL,
+    &qsv_cmd_run,
+    &qsv_cmd_import,
+    &qsv_cmd_inspect,
+    &qsv_cmd_quantize,
+    &qsv_cmd_eval,
+    &qsv_cmd_export,
+    &qsv_cmd_query,
+    &qsv_cmd_status,
+    &qsv_cmd_diff,
+    &qsv_cmd_verify,
+    &qsv_cmd_repair,
+    &qsv_cmd_bench,
+    &qsv_cmd_simulate,
+    &qsv_cmd_help,
+    &qsv_cmd_man,
+    &qsv_cmd_version,
+    NULL,
 };
 
 enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };
@@ -137,9 +148,12 @@ static const char *command_name(const char *word)
 static enum qsv_status dispatch(int argc, char **argv, FILE *out, struct qsv_error *err)
 {
     const struct qsv_command *c = NULL;
+    enum qsv_status st = qsv_io_set_fault(getenv("QSV_FAULT"), err);
+    if (st)
+        return qsv_fail_in(err, st, "environment variable QSV_FAULT");
     if (argc < 2)
         return qsv_fail(err, QSV_EUSAGE, "no command given (qsvit help lists them)");
-    enum qsv_status st = qsv_command_find(&c, command_name(argv[1]), err);
+    st = qsv_command_find(&c, command_name(argv[1]), err);
     return st ? st : run_command(c, argc, argv, out, err);
 }
 

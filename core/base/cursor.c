@@ -42,6 +42,15 @@ uint64_t qsv_cursor_u64(struct qsv_cursor *c)
     return little_endian(c, 8);
 }
 
+void qsv_cursor_u64s(struct qsv_cursor *c, uint64_t *out, size_t n)
+{
+    qsv_cursor_copy(c, out, n * sizeof *out);
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+    for (size_t i = 0; i < n; i++)
+        out[i] = __builtin_bswap64(out[i]);
+#endif
+}
+
 uint32_t qsv_cursor_u32_be(struct qsv_cursor *c)
 {
     return __builtin_bswap32(qsv_cursor_u32(c));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/io.h"
 #include "core/base/strbuf.h"
 
 static enum qsv_status fail_errno(struct qsv_error *err, enum qsv_status code, const char *path,
@@ -74,34 +75,24 @@ char *qsv_file_temporary(const char *path)
     return b.text;
 }
 
-static enum qsv_status write_all(int fd, const char *data, size_t bytes, const char *path,
-                                 struct qsv_error *err)
-{
-    for (size_t at = 0; at < bytes;) {
-        ssize_t n = write(fd, data + at, bytes - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_errno(err, QSV_EIO, path, "cannot write");
-        at += (size_t)n;
-    }
-    return QSV_OK;
-}
-
 enum qsv_status qsv_file_write(const char *path, const void *data, size_t bytes,
                                struct qsv_error *err)
 {
+    enum qsv_status st = QSV_OK;
     char *temporary = qsv_file_temporary(path);
     if (!temporary)
         return qsv_fail_memory(err, path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = qsv_io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (fd < 0) {
+        st = qsv_io_fail(err, path, "cannot create");
         free(temporary);
-        return fail_errno(err, QSV_EIO, path, "cannot create");
+        return st;
     }
-    enum qsv_status st = write_all(fd, data, bytes, path, err);
+    if (qsv_io_write(fd, data, bytes) < 0)
+        st = qsv_io_fail(err, path, "cannot write");
+    /* Quotas and file servers may tell only now. */
     if (close(fd) < 0 && !st)
-        st = fail_errno(err, QSV_EIO, path, "cannot write");
+        st = qsv_io_fail(err, path, "cannot write");
     if (!st)
         st = qsv_file_commit(temporary, path, err);
     else
@@ -110,21 +101,21 @@ enum qsv_status qsv_file_write(const char *path, const void *data, size_t bytes,
     return st;
 }
 
-static enum qsv_status sync_path(const char *path, int flags, struct qsv_error *err)
+/* `name` is what errors call it. */
+static enum qsv_status sync_path(const char *path, int flags, const char *name,
+                                 struct qsv_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    int fd = qsv_io_open(path, O_RDONLY | flags);
     if (fd < 0)
-        return fail_errno(err, QSV_EIO, path, "cannot open to sync");
-    enum qsv_status st = QSV_OK;
-    if (fsync(fd) < 0)
-        st = fail_errno(err, QSV_EIO, path, "cannot sync");
+        return qsv_io_fail(err, name, "cannot open to sync");
+    enum qsv_status st = qsv_io_fsync(fd) < 0 ? qsv_io_fail(err, name, "cannot sync") : QSV_OK;
     close(fd);
     return st;
 }
 
 enum qsv_status qsv_file_sync_folder(const char *path, struct qsv_error *err)
 {
-    return sync_path(path, O_DIRECTORY, err);
+    return sync_path(path, O_DIRECTORY, path, err);
 }
 
 static enum qsv_status sync_parent(const char *path, struct qsv_error *err)
@@ -142,9 +133,9 @@ static enum qsv_status sync_parent(const char *path, struct qsv_error *err)
 
 enum qsv_status qsv_file_commit(const char *temporary, const char *path, struct qsv_error *err)
 {
-    enum qsv_status st = sync_path(temporary, 0, err);
-    if (!st && rename(temporary, path) < 0)
-        st = fail_errno(err, QSV_EIO, path, "cannot rename into place");
+    enum qsv_status st = sync_path(temporary, 0, path, err);
+    if (!st && qsv_io_rename(temporary, path) < 0)
+        st = qsv_io_fail(err, path, "cannot rename into place");
     if (st) {
         unlink(temporary);
         return st;
@@ -164,8 +155,11 @@ enum qsv_status qsv_file_make_folder(const char *path, struct qsv_error *err)
         char c = *s;
         *s = '\0';
         struct stat info;
-        if (mkdir(p, 0777) < 0 && (errno != EEXIST || stat(p, &info) < 0 || !S_ISDIR(info.st_mode)))
-            st = fail_errno(err, QSV_EIO, p, "cannot create the folder");
+        if (stat(p, &info) == 0 && S_ISDIR(info.st_mode))
+            ; /* a parent that may not be written is no obstacle */
+        else if (qsv_io_mkdir(p) < 0 &&
+                 (errno != EEXIST || stat(p, &info) < 0 || !S_ISDIR(info.st_mode)))
+            st = qsv_io_fail(err, p, "cannot create the folder");
         *s = c;
         if (!c)
             break;

@@ -70,6 +70,16 @@ void qsv_strbuf_u64(struct qsv_strbuf *b, uint64_t v)
     add_little_endian(b, v, 8);
 }
 
+void qsv_strbuf_u64s(struct qsv_strbuf *b, const uint64_t *v, size_t n)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    qsv_strbuf_add(b, v, n * sizeof *v);
+#else
+    for (size_t i = 0; i < n; i++)
+        qsv_strbuf_u64(b, v[i]);
+#endif
+}
+
 void qsv_strbuf_f64(struct qsv_strbuf *b, double v)
 {
     uint64_t bits;

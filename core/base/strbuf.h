@@ -22,6 +22,7 @@ void qsv_strbuf_printf(struct qsv_strbuf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void qsv_strbuf_u32(struct qsv_strbuf *b, uint32_t v); /* little-endian */
 void qsv_strbuf_u64(struct qsv_strbuf *b, uint64_t v);
+void qsv_strbuf_u64s(struct qsv_strbuf *b, const uint64_t *v, size_t n); /* at once: faster */
 void qsv_strbuf_f64(struct qsv_strbuf *b, double v);
 
 #endif

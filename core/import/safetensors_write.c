@@ -1,11 +1,13 @@
-#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/base/io.h"
 #include "core/base/strbuf.h"
 #include "core/import/checkpoint.h"
 
@@ -60,24 +62,24 @@ static enum qsv_status make_header(struct qsv_strbuf *b, const struct qsv_tensor
     return st;
 }
 
-static enum qsv_status write_file(const char *temporary, const struct qsv_strbuf *header,
-                                  const struct qsv_tensors *t, struct qsv_error *err)
+static enum qsv_status write_file(const char *temporary, const char *path,
+                                  const struct qsv_strbuf *header, const struct qsv_tensors *t,
+                                  struct qsv_error *err)
 {
-    FILE *f = fopen(temporary, "wbe");
-    if (!f)
-        return qsv_fail(err, QSV_EIO, "%s: cannot create: %s", temporary, strerror(errno));
-    bool good = fwrite(header->text, 1, header->len, f) == header->len;
+    int fd = qsv_io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    if (fd < 0)
+        return qsv_io_fail(err, path, "cannot create");
+    enum qsv_status st = QSV_OK;
+    bool good = qsv_io_write(fd, header->text, header->len) == 0;
     for (size_t i = 0; good && i < t->n; i++)
-        good = fwrite(t->v[i].data, 1, t->v[i].bytes, f) == t->v[i].bytes;
-    int error = errno;
-    if (fclose(f) && good) {
-        good = false;
-        error = errno;
-    }
-    if (good)
-        return QSV_OK;
-    unlink(temporary);
-    return qsv_fail(err, QSV_EIO, "%s: cannot write: %s", temporary, strerror(error));
+        good = qsv_io_write(fd, t->v[i].data, t->v[i].bytes) == 0;
+    if (!good)
+        st = qsv_io_fail(err, path, "cannot write");
+    if (close(fd) < 0 && !st)
+        st = qsv_io_fail(err, path, "cannot write");
+    if (st)
+        unlink(temporary);
+    return st;
 }
 
 enum qsv_status qsv_safetensors_write(const struct qsv_tensors *t, const char *path,
@@ -91,7 +93,7 @@ enum qsv_status qsv_safetensors_write(const struct qsv_tensors *t, const char *p
         goto out;
     }
     temporary = qsv_file_temporary(path);
-    st = temporary ? write_file(temporary, &header, t, err) : qsv_fail_memory(err, path);
+    st = temporary ? write_file(temporary, path, &header, t, err) : qsv_fail_memory(err, path);
     if (!st)
         st = qsv_file_commit(temporary, path, err);
 out:

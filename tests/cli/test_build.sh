@@ -38,13 +38,30 @@ holds 'they are named' 'libhdf5-dev libyaml-dev libarchive-dev'
 holds 'and what to do' 'make deps'
 same 'before anything is compiled' '' "$(find "$TMP/build" -name '*.o' 2>/dev/null)"
 
-if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-    nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-    run "${nobody[@]}" env PKG_CONFIG_LIBDIR="$TMP" scripts/deps.sh build
-else
-    run env PKG_CONFIG_LIBDIR="$TMP" PATH="$TMP/bin:/usr/bin:/bin" scripts/deps.sh --check build
-fi
+# Stand-ins that note what they are called with, and install nothing.
+mkdir "$TMP/bin"
+printf '#!/bin/sh\necho "$@" >>"%s/calls"\n' "$TMP" >"$TMP/bin/apt-get"
+printf '#!/bin/sh\n[ "$1" = -n ] || exec "$@"\n' >"$TMP/bin/sudo"
+chmod +x "$TMP/bin/apt-get" "$TMP/bin/sudo"
+bare=(env PKG_CONFIG_LIBDIR="$TMP" PATH="$TMP/bin:$PATH")
+run "${bare[@]}" scripts/deps.sh build
+same 'deps: what apt-get is told' "update -qq
+install --yes --no-install-recommends -qq libhdf5-dev libyaml-dev libarchive-dev zlib1g-dev libjansson-dev libxxhash-dev" \
+    "$(cat "$TMP/calls")"
+same 'deps: packages that are missing afterwards are an error' 1 "$status"
+out=$err
+holds 'deps: and named' 'still missing after the installation: libhdf5-dev'
+rm "$TMP/calls"
+expect 'deps: nothing to do' 0 env PATH="$TMP/bin:$PATH" scripts/deps.sh build test
+same 'deps: then apt-get is left alone' no "$([ -e "$TMP/calls" ] && echo yes || echo no)"
+
+printf '#!/bin/sh\nexit 1\n' >"$TMP/bin/sudo"
+printf '#!/bin/sh\necho 1000\n' >"$TMP/bin/id"
+chmod +x "$TMP/bin/id"
+run "${bare[@]}" scripts/deps.sh build
 same 'deps without rights stops' 1 "$status"
 out=$err
-holds 'deps names the packages' 'missing: libhdf5-dev'
+holds 'it names the packages' 'missing: libhdf5-dev libyaml-dev'
+holds 'and the command' 'apt-get update && apt-get install --yes --no-install-recommends libhdf5-dev'
+same 'and calls nothing' no "$([ -e "$TMP/calls" ] && echo yes || echo no)"
 finish

@@ -54,7 +54,7 @@ refuse 'no images' 'give --dataset' "$QSVIT" eval -m $model
 refuse 'two data sets' 'give one of them' "$QSVIT" eval -m $model -d $images --images $images
 refuse 'format and setting' 'exclude each other' \
     "$QSVIT" eval -m $model -d $images --format-all int4 --setting "$TMP/setting.yaml"
-refuse 'an unknown format' "unknown format 'int7'" "$QSVIT" eval -m $model -d $images --format-all int7
+refuse 'an unknown format' "'int7' is none of f32" "$QSVIT" eval -m $model -d $images --format-all int7
 refuse 'a missing model' 'missing.h5' "$QSVIT" eval -m "$TMP/missing.h5" -d $images
 refuse 'a model that is none' 'tiny_images.h5' "$QSVIT" eval -m $images -d $images
 refuse 'images that are none' 'tiny.h5' "$QSVIT" eval -m $model -d $model

@@ -81,6 +81,10 @@ for format in f16 int8 int4 int2 binary; do
     same "$format: is the format of the layers" $format "$(value "$TMP/$format.h5" format)"
     last=$bytes
 done
+sleep 1
+"$QSVIT" quantize -m $model -o "$TMP/later.h5" --format-all int4 >/dev/null
+cmp -s "$TMP/int4.h5" "$TMP/later.h5"
+same 'the same contents are the same bytes, whenever they are written' 0 $?
 refuse 'quantize: a quantized model' 'is quantized already' \
     "$QSVIT" quantize -m "$TMP/int8.h5" -o "$TMP/q.h5" --format-all int4
 

@@ -33,6 +33,22 @@ static void test_reads_in_order(void **state)
     assert_false(c.failed);
 }
 
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    uint64_t v[3] = {7, 7, 7};
+    struct qsv_cursor c = qsv_cursor_over(bytes, sizeof bytes);
+    qsv_cursor_u64s(&c, v, 2);
+    assert_int_equal(v[0], 0x0807060504030201);
+    assert_int_equal(v[1], 0xf8f9fafbfcfdfeff);
+    assert_int_equal(v[2], 7);
+    assert_false(c.failed);
+    c = qsv_cursor_over(bytes, sizeof bytes);
+    qsv_cursor_u64s(&c, v, 3);
+    assert_true(c.failed);
+    assert_int_equal(v[0] | v[1] | v[2], 0);
+}
+
 static void test_f64(void **state)
 {
     (void)state;
@@ -113,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_in_order),
+        cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_f64),
         cmocka_unit_test(test_every_overrun_fails_for_good),
         cmocka_unit_test(test_huge_lengths),

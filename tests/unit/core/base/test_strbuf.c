@@ -55,7 +55,10 @@ static void test_numbers_are_little_endian(void **state)
     qsv_strbuf_u64(&b, 0x0807060504030201);
     qsv_strbuf_f64(&b, -1.5);
     assert_int_equal(b.len, 20);
-    assert_memory_equal(b.text, "\1\2\3\4\1\2\3\4\5\6\7\10\0\0\0\0\0\0\xf8\xbf", 21);
+    qsv_strbuf_u64s(&b, (uint64_t[]){1, 2}, 2);
+    assert_int_equal(b.len, 36);
+    assert_memory_equal(b.text + 20, "\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 17);
+    assert_memory_equal(b.text, "\1\2\3\4\1\2\3\4\5\6\7\10\0\0\0\0\0\0\xf8\xbf", 20);
     qsv_strbuf_fini(&b);
 }
 
