@@ -199,7 +199,7 @@ static enum qsv_status keep_base(struct qsv_qsvit *q, const struct ladder *l)
     out->base_budget = l->budgets[best_rung(l, q)];
     status = qsv_search_note(
         &q->search, "base", base->metrics.trial_id, "base",
-        "budget %.4g nats, dealt by weights: %s on %" PRIu64
+        "budget %.4g nats beyond the floors, dealt by weights: %s on %" PRIu64
         " images; %zu of %zu distinct settings measured, %s",
         out->base_budget, figures.text, base->metrics.n_images, q->decided.n, l->n - l->first,
         qsv_constraint_holds(q->search.spec, &base->metrics) ? "the best that holds"
