@@ -158,6 +158,11 @@ $(B)/version.h: FORCE
 	    cmp -s - $@ || printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' \
 	    '$(VERSION)' '$(COMMIT)' >$@
 
+# The text of batch scripts as a string.
+$(B)/schedulers/job_sh.h: schedulers/job.sh
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
 define folder_rules
 # The list notices a source file that was taken away.
 $(B)/lib/$(1).list: FORCE
@@ -178,6 +183,8 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
 $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
+$(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
+$(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)

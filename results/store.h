@@ -68,7 +68,8 @@ enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool me
 
 /* Writes all as a new results.h5 (aside, then renamed) and deletes the segments that are in it. */
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err);
-/* Folds when it is worth it: enough segments, and long enough after the last fold for its cost. */
+/* To be called often. Keeps the lock fresh; QSV_EIDENTITY where the run was taken over. Folds when
+ * it is worth it: enough segments, and long enough after the last fold for its cost. */
 enum qsv_status qsv_store_fold_if_due(struct qsv_store *s, struct qsv_error *err);
 
 #endif

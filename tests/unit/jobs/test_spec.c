@@ -220,7 +220,7 @@ static void test_defaults(void **state)
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
     assert_true(s->flush_interval_s == 0);
-    assert_string_equal(s->launcher, "local");
+    assert_string_equal(s->scheduler.launcher, "local");
     assert_string_equal(s->run, "d/runs/sweep");
     assert_string_equal(s->text, LEAST);
     assert_int_equal(s->text_bytes, strlen(LEAST));
@@ -287,7 +287,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->pins[2].line, 16);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
-    assert_string_equal(s->launcher, "slurm");
+    assert_string_equal(s->scheduler.launcher, "slurm");
     qsv_spec_destroy(s);
 }
 
@@ -297,7 +297,7 @@ static void test_late_failures(void **state)
     struct qsv_spec *s;
     struct qsv_error err;
     assert_int_equal(parse(&s, LEAST "scheduler:\n  launcher: pbs\n", &err), QSV_OK);
-    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->launcher),
+    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->scheduler.launcher),
                      QSV_EINPUT);
     assert_string_equal(err.text, "d/c.yaml:5: scheduler.launcher: found 'pbs'");
     qsv_spec_fail(s, "search.formats", &err, "%d too many", 3); /* a default */
