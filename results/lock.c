@@ -29,6 +29,8 @@ struct process {
     long pid;
     unsigned long long start_ticks;
     double since_unix_s;
+    char job[24];      /* number of its Slurm job; "": none */
+    unsigned restarts; /* of that job before this process */
 };
 
 /* False where there is no such process; a zombie is none. */
@@ -52,6 +54,15 @@ static bool read_start(long pid, unsigned long long *start_ticks)
            state != 'Z' && state != 'X';
 }
 
+static void describe_job(struct process *p)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *restarts = getenv("SLURM_RESTART_COUNT");
+    if (!job || !*job || strlen(job) >= sizeof p->job || job[strspn(job, "0123456789")])
+        return;
+    memcpy(p->job, job, strlen(job) + 1);
+    p->restarts = restarts ? (unsigned)strtoul(restarts, NULL, 10) : 0;
+}
+
 static void describe_self(struct process *p)
 {
     *p = (struct process){.pid = (long)getpid(), .since_unix_s = qsv_clock_unix_s()};
@@ -61,19 +72,27 @@ static void describe_self(struct process *p)
     if (n <= 0)
         snprintf(p->space, sizeof p->space, "unknown");
     read_start(p->pid, &p->start_ticks);
+    describe_job(p);
 }
 
 static void format_line(char line[LINE], const struct process *p)
 {
-    snprintf(line, LINE, "qsvit host %s pid %ld start %llu space %s since %.3f\n", p->host, p->pid,
-             p->start_ticks, p->space, p->since_unix_s);
+    int n = snprintf(line, LINE, "qsvit host %s pid %ld start %llu space %s since %.3f", p->host,
+                     p->pid, p->start_ticks, p->space, p->since_unix_s);
+    if (*p->job)
+        n += snprintf(line + n, LINE - (size_t)n, " job %s restart %u", p->job, p->restarts);
+    snprintf(line + n, LINE - (size_t)n, "\n");
 }
 
 static bool parse_line(const char *line, struct process *p)
 {
     *p = (struct process){0};
-    return sscanf(line, "qsvit host %64s pid %ld start %llu space %32s since %lf", p->host, &p->pid,
-                  &p->start_ticks, p->space, &p->since_unix_s) == 5;
+    int n =
+        sscanf(line, "qsvit host %64s pid %ld start %llu space %32s since %lf job %23s restart %u",
+               p->host, &p->pid, &p->start_ticks, p->space, &p->since_unix_s, p->job, &p->restarts);
+    if (n != 7)
+        *p->job = '\0';
+    return n >= 5;
 }
 
 static enum qsv_lock_state state_of(const struct process *holder)
@@ -81,6 +100,8 @@ static enum qsv_lock_state state_of(const struct process *holder)
     struct process self;
     unsigned long long start;
     describe_self(&self);
+    if (*holder->job && !strcmp(holder->job, self.job) && holder->restarts < self.restarts)
+        return QSV_LOCK_DEAD;
     if (strcmp(holder->host, self.host) || strcmp(holder->space, self.space) ||
         access("/proc/self/stat", R_OK) < 0)
         return QSV_LOCK_REMOTE;
@@ -155,11 +176,12 @@ static enum qsv_status fail_held(struct qsv_error *err, const char *path,
                         "if none is, remove the file",
                         path);
     qsv_clock_utc(holder->since_unix_s, since);
-    return qsv_fail(err, QSV_EIDENTITY, "%s: this run is held by process %ld on host %s since %s%s",
-                    path, holder->pid, holder->host, since,
-                    state == QSV_LOCK_ALIVE ? ""
-                                            : ", which can't be looked at from here; if it is "
-                                              "gone, remove the file");
+    return qsv_fail(
+        err, QSV_EIDENTITY, "%s: this run is held by process %ld on host %s%s%s since %s%s", path,
+        holder->pid, holder->host, *holder->job ? " of Slurm job " : "", holder->job, since,
+        state == QSV_LOCK_ALIVE ? ""
+                                : ", which can't be looked at from here; if it is "
+                                  "gone, remove the file");
 }
 
 /* Puts the lock where there is none; by a link, so that it is never seen half written, where the
@@ -286,9 +308,21 @@ void qsv_lock_look(const char *run_folder, struct qsv_lock_holder *out)
     char *path = qsv_file_join(run_folder, "lock");
     *out = (struct qsv_lock_holder){.state = path ? look(path, &fd, &holder) : QSV_LOCK_REMOTE};
     memcpy(out->host, holder.host, sizeof out->host);
+    memcpy(out->job, holder.job, sizeof out->job);
     out->pid = holder.pid;
     out->since_unix_s = holder.since_unix_s;
     if (fd >= 0)
         close(fd);
+    free(path);
+}
+
+void qsv_lock_break(const char *run_folder, const struct qsv_lock_holder *holder)
+{
+    struct qsv_lock_holder now;
+    qsv_lock_look(run_folder, &now);
+    char *path = qsv_file_join(run_folder, "lock");
+    if (path && now.pid == holder->pid && !strcmp(now.host, holder->host) &&
+        now.since_unix_s == holder->since_unix_s)
+        unlink(path);
     free(path);
 }

@@ -1,5 +1,6 @@
 /* One writer a run: RUN/lock, a line of text that names its holder. A lock whose holder is a dead
- * process of this host is taken over; one of another host never is, because it can't be looked at
+ * process of this host is taken over, and one that an earlier start of this Slurm job has left,
+ * because Slurm starts a job again only when it is over. One of another host can't be looked at
  * from here.
  */
 #ifndef QSV_LOCK_H
@@ -27,9 +28,14 @@ struct qsv_lock_holder {
     enum qsv_lock_state state;
     char host[65];
     long pid;
+    char job[24]; /* number of its Slurm job; "": none */
     double since_unix_s;
 };
 
 void qsv_lock_look(const char *run_folder, struct qsv_lock_holder *out);
+
+/* Removes the lock of a holder that somebody else knows to be gone, unless another one has it by
+ * now. */
+void qsv_lock_break(const char *run_folder, const struct qsv_lock_holder *holder);
 
 #endif

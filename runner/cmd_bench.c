@@ -87,7 +87,7 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
     if (qsv_rank_info_read().launched)
         return take_part(in, err);
     if (v->ranks) {
-        struct qsv_launch how = {(uint32_t)v->ranks, in->argv};
+        struct qsv_launch how = {.ranks = (uint32_t)v->ranks, .argv = in->argv};
         return qsv_launcher_find("local")->run(&how, err);
     }
     if (v->workers == 0)
