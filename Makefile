@@ -83,6 +83,12 @@ asan:
 	$(Q)scripts/deps.sh build test
 	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
 
+## soak: disturbs a sweep in every way for MINUTES minutes (10), with random numbers from SEED
+MINUTES ?= 10
+SEED    ?= 1
+soak: $(B)/qsvit
+	$(Q)B='$(B)' SEED='$(SEED)' tests/mpi/soak.sh '$(MINUTES)'
+
 ## test-reference: compares with PyTorch, which it installs
 test-reference:
 	$(Q)scripts/deps.sh build run test reference
@@ -209,7 +215,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan bench test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-reference lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -86,6 +86,7 @@ struct qsv_spec {
     uint32_t ranks;          /* 0: one a core, and one more for the coordinator */
     double task_seconds;     /* aimed-at length of a task */
     double worker_timeout_s; /* after which a rank that isn't heard from is given up */
+    double flush_interval_s; /* how long results may wait to be recorded together */
     struct qsv_spec_scheduler scheduler;
     char *run;  /* the run's folder */
     char *text; /* the file as it was, for the frozen copy */

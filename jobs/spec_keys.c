@@ -111,6 +111,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "how long a task should take: what is lost at most when a rank is killed"},
     {"worker_timeout_s", REAL(worker_timeout_s, 1, 86400), .unit = "seconds", .standard = "300",
      .help = "a rank that computes and is not heard from for so long is given up"},
+    {"flush_interval_s", REAL(flush_interval_s, 0, 86400), .unit = "seconds", .standard = "0",
+     .help = "how long results may wait to be recorded together, in fewer files; 0: not at all"},
     {"scheduler.launcher", WORD(scheduler.launcher), .standard = "local",
      .help = "what starts the ranks: local (mpirun on one machine), srun or mpirun (in a job)"},
     {"scheduler.mpi", WORD(scheduler.mpi), .standard = "pmix",

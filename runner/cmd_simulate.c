@@ -264,12 +264,12 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 
 const struct qsv_command qsv_cmd_simulate = {
     .name = "simulate",
-    .summary = "Forecasts how long a sweep takes on so many ranks, and how well it uses them",
+    .summary = "Forecasts how long a sweep takes on so many ranks",
     .synopsis = "[SPEC] --ranks N [--run RUN [--attempt N] | --speed N]\n"
                 "    [--widths W,W,W,W] [--failures N] [--format table|json]",
-    .details = "The real search and the real coordinator work against simulated ranks, on a clock\n"
-               "that jumps. Efficiency: seconds of the records that the search asked for, by\n"
-               "ranks x time. Without --run the answers follow a made-up truth.",
+    .details = "The real search and the real coordinator work against simulated ranks, on a\n"
+               "clock that jumps. Efficiency: seconds of the records that the search asked\n"
+               "for, by ranks x time. Without --run the answers follow a made-up truth.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

@@ -274,6 +274,7 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
                                                 .shape = in->run.shape,
                                                 .task_seconds = s->spec->task_seconds,
                                                 .worker_timeout_s = s->spec->worker_timeout_s,
+                                                .flush_interval_s = s->spec->flush_interval_s,
                                                 .say = say_of_worker,
                                                 .say_context = &p};
     struct qsv_error last = {0};
@@ -312,6 +313,7 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
                                      .clock = s->clock,
                                      .stop = s->stop,
                                      .worker_timeout_s = s->spec->worker_timeout_s,
+                                     .flush_interval_s = s->spec->flush_interval_s,
                                      .run_folder = s->spec->run,
                                      .exported = exported,
                                      .run = &in->run,

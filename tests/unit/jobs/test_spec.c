@@ -40,7 +40,8 @@ static void test_unknown_keys(void **state)
     static const char *const rows[][2] = {
         {LEAST "modle: m\n",
          "d/c.yaml:4: unknown key 'modle', allowed are: model, pins, "
-         "shard_images, ranks, task_seconds, worker_timeout_s, run, dataset, calibration, search, "
+         "shard_images, ranks, task_seconds, worker_timeout_s, flush_interval_s, run, dataset, "
+         "calibration, search, "
          "quantizer, constraint, energy, scheduler; did you mean 'model'?"},
         {LEAST "Run: r\n", "unknown key 'Run', allowed are"},
         {LEAST "Run: r\n", "did you mean 'run'?"},
@@ -218,6 +219,7 @@ static void test_defaults(void **state)
     assert_int_equal(s->ranks, 0);
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
+    assert_true(s->flush_interval_s == 0);
     assert_string_equal(s->scheduler.launcher, "local");
     assert_string_equal(s->run, "d/runs/sweep");
     assert_string_equal(s->text, LEAST);
@@ -240,7 +242,7 @@ static void test_every_key(void **state)
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
         "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
-        "scheduler: {launcher: slurm}\nworker_timeout_s: 45\n";
+        "scheduler: {launcher: slurm}\nworker_timeout_s: 45\nflush_interval_s: 1.5\n";
     struct qsv_spec *s;
     struct qsv_error err;
     if (parse(&s, text, &err))
@@ -252,6 +254,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->ranks, 7);
     assert_true(s->task_seconds == 0.5);
     assert_true(s->worker_timeout_s == 45);
+    assert_true(s->flush_interval_s == 1.5);
     assert_int_equal(s->shard_images, 64);
     assert_string_equal(s->dataset.format, "hdf5");
     assert_string_equal(s->dataset.labels, "d/l");
