@@ -65,6 +65,16 @@ uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c)
     return c->crew.n;
 }
 
+uint32_t qsv_coordinator_alive(const struct qsv_coordinator *c)
+{
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < c->crew.n; w++) {
+        const struct qsv_crew_member *m = &c->crew.members[w];
+        n += m->here && !m->lost && !m->gone;
+    }
+    return n;
+}
+
 const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker)
 {
     return &c->crew.members[worker].hello;

@@ -40,6 +40,7 @@ enum qsv_status qsv_coordinator_greet(struct qsv_coordinator *c, const struct qs
                                       struct qsv_error *err);
 
 uint32_t qsv_coordinator_workers(const struct qsv_coordinator *c);
+uint32_t qsv_coordinator_alive(const struct qsv_coordinator *c); /* here, and not given up */
 /* What it said; zeros before the greeting. */
 const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker);
 

@@ -61,6 +61,7 @@ static enum qsv_status tick(void *context, struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
     qsv_progress_tick(e->setup.progress);
+    qsv_live_tick(e->setup.live);
     return qsv_store_fold_if_due(e->setup.store, err);
 }
 
