@@ -83,6 +83,12 @@ asan:
 	$(Q)scripts/deps.sh build test
 	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
 
+## soak: disturbs a sweep in every way for MINUTES minutes (10), with random numbers from SEED
+MINUTES ?= 10
+SEED    ?= 1
+soak: $(B)/qsvit
+	$(Q)B='$(B)' SEED='$(SEED)' tests/mpi/soak.sh '$(MINUTES)'
+
 ## test-reference: compares with PyTorch, which it installs
 test-reference:
 	$(Q)scripts/deps.sh build run test reference
@@ -152,6 +158,11 @@ $(B)/version.h: FORCE
 	    cmp -s - $@ || printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' \
 	    '$(VERSION)' '$(COMMIT)' >$@
 
+# The text of batch scripts as a string.
+$(B)/schedulers/job_sh.h: schedulers/job.sh
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
 define folder_rules
 # The list notices a source file that was taken away.
 $(B)/lib/$(1).list: FORCE
@@ -172,6 +183,8 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
 $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
+$(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
+$(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
@@ -202,7 +215,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan bench test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-reference lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -157,13 +157,22 @@ static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
     return QSV_OK;
 }
 
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return qsv_strdup("");
+    return qsv_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 static enum qsv_status begin(struct qsv_spec *s, const char *text, size_t bytes, const char *path,
-                             struct qsv_error *err)
+                             const char *folder, struct qsv_error *err)
 {
     s->path = qsv_strdup(path);
+    s->folder = folder ? qsv_strdup(folder) : folder_of(path);
     s->text = qsv_alloc(bytes + 1, 1);
     s->lines = qsv_alloc(qsv_n_spec_keys, sizeof *s->lines);
-    if (!s->path || !s->text || !s->lines)
+    if (!s->path || !s->folder || !s->text || !s->lines)
         return qsv_fail_memory(err, path);
     memcpy(s->text, text, bytes);
     s->text_bytes = bytes;
@@ -173,8 +182,8 @@ static enum qsv_status begin(struct qsv_spec *s, const char *text, size_t bytes,
     return QSV_OK;
 }
 
-enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t bytes,
-                               const char *path, struct qsv_error *err)
+static enum qsv_status parse(struct qsv_spec **out, const char *text, size_t bytes,
+                             const char *path, const char *folder, struct qsv_error *err)
 {
     struct qsv_yaml_node *root;
     *out = NULL;
@@ -182,7 +191,7 @@ enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t b
     if (st)
         return st;
     struct qsv_spec *s = qsv_alloc(1, sizeof *s);
-    st = s ? begin(s, text, bytes, path, err) : qsv_fail_memory(err, path);
+    st = s ? begin(s, text, bytes, path, folder, err) : qsv_fail_memory(err, path);
     if (!st)
         st = read_root(s, root, err);
     if (!st)
@@ -195,7 +204,14 @@ enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t b
     return st;
 }
 
-enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qsv_error *err)
+enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t bytes,
+                               const char *path, struct qsv_error *err)
+{
+    return parse(out, text, bytes, path, NULL, err);
+}
+
+enum qsv_status qsv_spec_read_from(struct qsv_spec **out, const char *path, const char *folder,
+                                   struct qsv_error *err)
 {
     uint8_t *text;
     size_t bytes;
@@ -203,23 +219,25 @@ enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qs
     enum qsv_status st = qsv_file_read(&text, &bytes, path, QSV_YAML_MAX_BYTES, err);
     if (st)
         return st;
-    st = qsv_spec_parse(out, (const char *)text, bytes, path, err);
+    st = parse(out, (const char *)text, bytes, path, folder, err);
     free(text);
     return st;
+}
+
+enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qsv_error *err)
+{
+    return qsv_spec_read_from(out, path, NULL, err);
 }
 
 void qsv_spec_destroy(struct qsv_spec *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < qsv_n_spec_keys; i++) {
-        const struct qsv_spec_key *k = &qsv_spec_keys[i];
-        if (k->type == QSV_KEY_TEXT || k->type == QSV_KEY_PATH || k->type == QSV_KEY_STRATEGY)
-            free(*(char **)((char *)s + k->offset));
-    }
-    qsv_pins_destroy(s->pins, s->n_pins);
+    for (size_t i = 0; i < qsv_n_spec_keys; i++)
+        qsv_spec_key_clear(s, &qsv_spec_keys[i]);
     free(s->lines);
     free(s->path);
+    free(s->folder);
     free(s->text);
     free(s);
 }

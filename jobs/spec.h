@@ -26,9 +26,31 @@ struct qsv_spec_images { /* dataset:, calibration: */
     uint64_t first, count; /* count 0: to the end */
 };
 
+struct qsv_spec_texts { /* a list of texts */
+    char **v;
+    size_t n;
+};
+
+struct qsv_spec_scheduler {                 /* scheduler: */
+    char *launcher;                         /* a name in the launcher table */
+    char *mpi;                              /* srun --mpi= */
+    struct qsv_spec_texts launcher_options; /* of srun or mpirun; each begins with '-' */
+    /* What sbatch is asked for; NULL and 0: not given. No text here holds blanks or quotes. */
+    char *job_name, *partition, *account, *qos, *constraint;
+    uint32_t nodes, ranks_per_node, threads_per_rank;
+    char *memory;    /* of a node: digits, and K, M, G or T */
+    uint64_t time_s; /* limit */
+    char *mail_user, *mail_type;
+    struct qsv_spec_texts sbatch_options; /* each begins with '-' */
+    struct qsv_spec_texts setup;          /* shell lines to run first */
+    uint32_t signal_lead_s;               /* from the request to stop to the time limit */
+    uint32_t max_restarts;
+};
+
 struct qsv_spec {
-    char *path;  /* the spec file */
-    char *model; /* model .h5 */
+    char *path;   /* the spec file */
+    char *folder; /* relative paths are taken from here; "": the process's own */
+    char *model;  /* model .h5 */
     struct qsv_spec_images dataset;
     bool has_calibration;
     struct qsv_spec_images calibration;
@@ -64,14 +86,18 @@ struct qsv_spec {
     uint32_t ranks;          /* 0: one a core, and one more for the coordinator */
     double task_seconds;     /* aimed-at length of a task */
     double worker_timeout_s; /* after which a rank that isn't heard from is given up */
-    char *launcher;          /* scheduler: launcher: "local" */
-    char *run;               /* the run's folder */
-    char *text;              /* the file as it was, for the frozen copy */
+    double flush_interval_s; /* how long results may wait to be recorded together */
+    struct qsv_spec_scheduler scheduler;
+    char *run;  /* the run's folder */
+    char *text; /* the file as it was, for the frozen copy */
     size_t text_bytes;
     unsigned *lines; /* a key each, in the table's order: where it was given; 0: not given */
 };
 
 enum qsv_status qsv_spec_read(struct qsv_spec **out, const char *path, struct qsv_error *err);
+/* The same, relative paths being taken from `folder` (NULL: from the spec file's own). */
+enum qsv_status qsv_spec_read_from(struct qsv_spec **out, const char *path, const char *folder,
+                                   struct qsv_error *err);
 /* The same over text in memory; path is for messages and relative paths. */
 enum qsv_status qsv_spec_parse(struct qsv_spec **out, const char *text, size_t bytes,
                                const char *path, struct qsv_error *err);

@@ -8,6 +8,8 @@
 #define FIELD(f)              offsetof(struct qsv_spec, f)
 #define PATH(f)               .type = QSV_KEY_PATH, .offset = FIELD(f)
 #define TEXT(f)               .type = QSV_KEY_TEXT, .offset = FIELD(f)
+#define WORD(f)               .type = QSV_KEY_WORD, .offset = FIELD(f)
+#define OPTIONS(f)            .type = QSV_KEY_OPTIONS, .offset = FIELD(f)
 #define COUNT(f, low, high)   .type = QSV_KEY_COUNT, .offset = FIELD(f), .min = low, .max = high
 #define COUNT32(f, low, high) .type = QSV_KEY_COUNT32, .offset = FIELD(f), .min = low, .max = high
 #define REAL(f, low, high)    .type = QSV_KEY_REAL, .offset = FIELD(f), .min = low, .max = high
@@ -109,8 +111,46 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "how long a task should take: what is lost at most when a rank is killed"},
     {"worker_timeout_s", REAL(worker_timeout_s, 1, 86400), .unit = "seconds", .standard = "300",
      .help = "a rank that computes and is not heard from for so long is given up"},
-    {"scheduler.launcher", TEXT(launcher), .standard = "local",
-     .help = "where the ranks run; local: mpirun on this machine"},
+    {"flush_interval_s", REAL(flush_interval_s, 0, 86400), .unit = "seconds", .standard = "0",
+     .help = "how long results may wait to be recorded together, in fewer files; 0: not at all"},
+    {"scheduler.launcher", WORD(scheduler.launcher), .standard = "local",
+     .help = "what starts the ranks: local (mpirun on one machine), srun or mpirun (in a job)"},
+    {"scheduler.mpi", WORD(scheduler.mpi), .standard = "pmix",
+     .help = "how srun and the ranks find each other (srun --mpi)"},
+    {"scheduler.launcher_options", OPTIONS(scheduler.launcher_options), .absent = "none",
+     .help = "more options for srun or mpirun"},
+    {"scheduler.job_name", WORD(scheduler.job_name), .absent = "qsvit- and the run folder's name",
+     .help = "the job's name in the queue"},
+    {"scheduler.partition", WORD(scheduler.partition), .absent = "Slurm's",
+     .help = "partition to run in"},
+    {"scheduler.account", WORD(scheduler.account), .absent = "Slurm's",
+     .help = "account to charge"},
+    {"scheduler.qos", WORD(scheduler.qos), .absent = "Slurm's", .help = "quality of service"},
+    {"scheduler.nodes", COUNT32(scheduler.nodes, 1, 65535), .unit = "nodes", .standard = "1",
+     .help = "nodes to run on"},
+    {"scheduler.ranks_per_node", COUNT32(scheduler.ranks_per_node, 0, 65535), .unit = "processes",
+     .standard = "0",
+     .help = "MPI ranks on each node; 0: `ranks` in all, or with local all cores of a whole node"},
+    {"scheduler.threads_per_rank", COUNT32(scheduler.threads_per_rank, 1, 1024), .unit = "cores",
+     .standard = "1", .help = "cores set aside for each rank; qsvit uses one"},
+    {"scheduler.memory", .type = QSV_KEY_SIZE, .offset = FIELD(scheduler.memory),
+     .absent = "Slurm's", .help = "memory of each node; 0: all of it"},
+    {"scheduler.time", .type = QSV_KEY_TIME, .offset = FIELD(scheduler.time_s), .absent = "Slurm's",
+     .help = "limit of each start of the job, not of the sweep"},
+    {"scheduler.constraint", WORD(scheduler.constraint), .absent = "none",
+     .help = "features that nodes must have"},
+    {"scheduler.setup", .type = QSV_KEY_LINES, .offset = FIELD(scheduler.setup), .absent = "none",
+     .help = "shell lines to run first: module load, export"},
+    {"scheduler.mail_user", WORD(scheduler.mail_user), .absent = "no mail",
+     .help = "whom Slurm writes to"},
+    {"scheduler.mail_type", WORD(scheduler.mail_type), .standard = "END,FAIL",
+     .help = "when it writes, if mail_user is given"},
+    {"scheduler.sbatch_options", OPTIONS(scheduler.sbatch_options), .absent = "none",
+     .help = "more options for sbatch"},
+    {"scheduler.signal_lead_s", COUNT32(scheduler.signal_lead_s, 1, 65535), .unit = "seconds",
+     .standard = "120", .help = "how long before the time limit the ranks are asked to stop"},
+    {"scheduler.max_restarts", COUNT32(scheduler.max_restarts, 0, 100000), .unit = "restarts",
+     .standard = "100", .help = "how often the job goes back into the queue by itself"},
     {"run", PATH(run), .standard = "runs/sweep",
      .help = "the run's folder, for records and results; the same folder again resumes"},
 };
@@ -171,6 +211,17 @@ struct qsv_spec_words qsv_spec_key_allowed(const struct qsv_spec_key *k)
         break;
     case QSV_KEY_PINS:
         return (struct qsv_spec_words){"a map of layer name patterns to formats"};
+    case QSV_KEY_WORD:
+        return (struct qsv_spec_words){"a word without blanks, quotes, backslashes or #"};
+    case QSV_KEY_SIZE:
+        return (struct qsv_spec_words){"a size as in 4G: K, M, G or T, without a letter M"};
+    case QSV_KEY_TIME:
+        return (struct qsv_spec_words){
+            "a time as in 90 (minutes), 4:00:00 or 1-12 (days-hours), up to 3650 days"};
+    case QSV_KEY_OPTIONS:
+        return (struct qsv_spec_words){"a list of options, each one line that begins with -"};
+    case QSV_KEY_LINES:
+        return (struct qsv_spec_words){"a list of shell lines"};
     }
     return out;
 }

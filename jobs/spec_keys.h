@@ -22,7 +22,12 @@ enum qsv_key_type {                   /* and the field it fills */
                     QSV_KEY_COUNT,    /* uint64_t */
                     QSV_KEY_REAL,     /* double */
                     QSV_KEY_FORMATS,  /* search.formats, search.n_formats */
-                    QSV_KEY_PINS      /* pins, n_pins */
+                    QSV_KEY_PINS,     /* pins, n_pins */
+                    QSV_KEY_WORD,     /* char *, of printable ASCII without blanks and quotes */
+                    QSV_KEY_SIZE,     /* char *: "4G" */
+                    QSV_KEY_TIME,     /* uint64_t, seconds: "1-12:30:00" */
+                    QSV_KEY_OPTIONS,  /* struct qsv_spec_texts, each begins with '-' */
+                    QSV_KEY_LINES     /* struct qsv_spec_texts */
 };
 
 struct qsv_spec_key {
@@ -60,5 +65,14 @@ struct qsv_spec_words qsv_spec_key_default(const struct qsv_spec_key *k);
  */
 enum qsv_status qsv_spec_key_set(struct qsv_spec *s, const struct qsv_spec_key *k,
                                  const struct qsv_yaml_node *node, struct qsv_error *err);
+/* Of it: the types that only the scheduler's keys have. */
+enum qsv_status qsv_spec_scheduler_set(struct qsv_spec *s, const struct qsv_spec_key *k,
+                                       const struct qsv_yaml_node *node, struct qsv_error *err);
+
+/* QSV_EINPUT: what was found, and what is allowed. */
+enum qsv_status qsv_spec_key_fail(const struct qsv_spec *s, const struct qsv_spec_key *k,
+                                  const struct qsv_yaml_node *node, struct qsv_error *err);
+/* Frees what a key's field holds. */
+void qsv_spec_key_clear(struct qsv_spec *s, const struct qsv_spec_key *k);
 
 #endif

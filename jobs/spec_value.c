@@ -10,7 +10,7 @@
 #include "jobs/strategy.h"
 #include "jobs/yaml.h"
 
-static enum qsv_status fail_value(const struct qsv_spec *s, const struct qsv_spec_key *k,
+enum qsv_status qsv_spec_key_fail(const struct qsv_spec *s, const struct qsv_spec_key *k,
                                   const struct qsv_yaml_node *node, struct qsv_error *err)
 {
     return qsv_fail(err, QSV_EINPUT, "%s:%u: %s: found %s, expected %s", s->path, node->line,
@@ -72,7 +72,7 @@ static enum qsv_status set_count(struct qsv_spec *s, const struct qsv_spec_key *
     uint64_t v;
     if (!is_number(node) || !parse_count(node->text, &v) || (double)v < k->min ||
         (double)v > k->max)
-        return fail_value(s, k, node, err);
+        return qsv_spec_key_fail(s, k, node, err);
     void *field = (char *)s + k->offset;
     if (k->type == QSV_KEY_COUNT)
         *(uint64_t *)field = v;
@@ -86,31 +86,20 @@ static enum qsv_status set_real(struct qsv_spec *s, const struct qsv_spec_key *k
 {
     double v;
     if (!is_number(node) || !parse_real(node->text, &v) || v < k->min || v > k->max)
-        return fail_value(s, k, node, err);
+        return qsv_spec_key_fail(s, k, node, err);
     *(double *)((char *)s + k->offset) = v;
     return QSV_OK;
-}
-
-static char *from_folder_of(const char *path, const char *name)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return qsv_file_join(NULL, name);
-    char *folder = qsv_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    char *joined = folder ? qsv_file_join(folder, name) : NULL;
-    free(folder);
-    return joined;
 }
 
 static enum qsv_status set_text(struct qsv_spec *s, const struct qsv_spec_key *k,
                                 const struct qsv_yaml_node *node, struct qsv_error *err)
 {
     if (node->kind != QSV_YAML_SCALAR || !*node->text || qsv_yaml_is_null(node))
-        return fail_value(s, k, node, err);
+        return qsv_spec_key_fail(s, k, node, err);
     if (k->type == QSV_KEY_STRATEGY && !qsv_strategy_find(node->text))
-        return fail_value(s, k, node, err);
+        return qsv_spec_key_fail(s, k, node, err);
     char *text =
-        k->type == QSV_KEY_PATH ? from_folder_of(s->path, node->text) : qsv_strdup(node->text);
+        k->type == QSV_KEY_PATH ? qsv_file_join(s->folder, node->text) : qsv_strdup(node->text);
     if (!text)
         return qsv_fail_memory(err, s->path);
     *(char **)((char *)s + k->offset) = text;
@@ -133,7 +122,7 @@ static enum qsv_status set_choice(struct qsv_spec *s, const struct qsv_spec_key 
             *(unsigned *)field = i;
         return QSV_OK;
     }
-    return fail_value(s, k, node, err);
+    return qsv_spec_key_fail(s, k, node, err);
 }
 
 /* Keeps formats by falling bits. */
@@ -157,7 +146,7 @@ static enum qsv_status set_formats(struct qsv_spec *s, const struct qsv_spec_key
                                    const struct qsv_yaml_node *node, struct qsv_error *err)
 {
     if (node->kind != QSV_YAML_LIST)
-        return fail_value(s, k, node, err);
+        return qsv_spec_key_fail(s, k, node, err);
     if (!node->first)
         return qsv_fail(err, QSV_EINPUT, "%s:%u: %s: found an empty list, expected %s", s->path,
                         node->line, k->name, qsv_spec_key_allowed(k).text);
@@ -192,6 +181,37 @@ enum qsv_status qsv_spec_key_set(struct qsv_spec *s, const struct qsv_spec_key *
         return set_formats(s, k, node, err);
     case QSV_KEY_PINS:
         return qsv_pins_read(&s->pins, &s->n_pins, node, k->name, s->path, err);
+    case QSV_KEY_WORD:
+    case QSV_KEY_SIZE:
+    case QSV_KEY_TIME:
+    case QSV_KEY_OPTIONS:
+    case QSV_KEY_LINES:
+        return qsv_spec_scheduler_set(s, k, node, err);
     }
     return QSV_OK;
+}
+
+void qsv_spec_key_clear(struct qsv_spec *s, const struct qsv_spec_key *k)
+{
+    void *field = (char *)s + k->offset;
+    switch (k->type) {
+    case QSV_KEY_TEXT:
+    case QSV_KEY_PATH:
+    case QSV_KEY_STRATEGY:
+    case QSV_KEY_WORD:
+    case QSV_KEY_SIZE:
+        free(*(char **)field);
+        break;
+    case QSV_KEY_OPTIONS:
+    case QSV_KEY_LINES:
+        for (size_t i = 0; i < ((struct qsv_spec_texts *)field)->n; i++)
+            free(((struct qsv_spec_texts *)field)->v[i]);
+        free(((struct qsv_spec_texts *)field)->v);
+        break;
+    case QSV_KEY_PINS:
+        qsv_pins_destroy(s->pins, s->n_pins);
+        break;
+    default:
+        break;
+    }
 }

@@ -14,96 +14,54 @@
 #include "core/base/file.h"
 #include "core/base/io.h"
 #include "core/base/strbuf.h"
+#include "results/holder.h"
 
-enum { LINE = 256, TRIES = 200 };
+enum { TRIES = 200, REFRESH_S = 15 };
 
 struct qsv_lock {
     char *path;
-    char line[LINE]; /* what is in it */
+    char line[QSV_HOLDER_LINE]; /* what is in it */
+    double refreshed_s;
 };
 
-/* Who may hold a lock: a process of a host, told from a later one of the same number by when it
- * started, and by its pid namespace from one of another container. */
-struct process {
-    char host[65], space[33];
-    long pid;
-    unsigned long long start_ticks;
-    double since_unix_s;
-};
-
-/* False where there is no such process; a zombie is none. */
-static bool read_start(long pid, unsigned long long *start_ticks)
+static double touched_s(const struct stat *s)
 {
-    char path[64], text[1024], state;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = '\0';
-    /* The second field is the command in parentheses and may hold anything. */
-    const char *rest = strrchr(text, ')');
-    return rest &&
-           sscanf(rest + 1,
-                  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                  "%*d %*d %llu",
-                  &state, start_ticks) == 2 &&
-           state != 'Z' && state != 'X';
+    return (double)s->st_mtim.tv_sec + (double)s->st_mtim.tv_nsec * 1e-9;
 }
 
-static void describe_self(struct process *p)
+static void read_fd(int fd, char line[QSV_HOLDER_LINE])
 {
-    *p = (struct process){.pid = (long)getpid(), .since_unix_s = qsv_clock_unix_s()};
-    if (gethostname(p->host, sizeof p->host - 1) < 0 || !p->host[0])
-        snprintf(p->host, sizeof p->host, "unknown");
-    ssize_t n = readlink("/proc/self/ns/pid", p->space, sizeof p->space - 1);
-    if (n <= 0)
-        snprintf(p->space, sizeof p->space, "unknown");
-    read_start(p->pid, &p->start_ticks);
-}
-
-static void format_line(char line[LINE], const struct process *p)
-{
-    snprintf(line, LINE, "qsvit host %s pid %ld start %llu space %s since %.3f\n", p->host, p->pid,
-             p->start_ticks, p->space, p->since_unix_s);
-}
-
-static bool parse_line(const char *line, struct process *p)
-{
-    *p = (struct process){0};
-    return sscanf(line, "qsvit host %64s pid %ld start %llu space %32s since %lf", p->host, &p->pid,
-                  &p->start_ticks, p->space, &p->since_unix_s) == 5;
-}
-
-static enum qsv_lock_state state_of(const struct process *holder)
-{
-    struct process self;
-    unsigned long long start;
-    describe_self(&self);
-    if (strcmp(holder->host, self.host) || strcmp(holder->space, self.space) ||
-        access("/proc/self/stat", R_OK) < 0)
-        return QSV_LOCK_REMOTE;
-    bool alive = read_start(holder->pid, &start) && start == holder->start_ticks;
-    return alive ? QSV_LOCK_ALIVE : QSV_LOCK_DEAD;
-}
-
-static void read_fd(int fd, char line[LINE])
-{
-    ssize_t n = pread(fd, line, LINE - 1, 0);
+    ssize_t n = pread(fd, line, QSV_HOLDER_LINE - 1, 0);
     line[n > 0 ? n : 0] = '\0';
 }
 
-/* QSV_LOCK_FREE where the file is gone. *fd is open on it otherwise. */
-static enum qsv_lock_state look(const char *path, int *fd, struct process *holder)
+static enum qsv_lock_state state_of(const struct qsv_holder *holder, double age_s)
 {
-    char line[LINE];
-    *holder = (struct process){0};
+    enum qsv_holder_fate fate = holder->pid ? qsv_holder_fate(holder) : QSV_HOLDER_UNKNOWN;
+    if (fate == QSV_HOLDER_ALIVE)
+        return QSV_LOCK_ALIVE;
+    if (fate == QSV_HOLDER_DEAD)
+        return QSV_LOCK_DEAD;
+    return age_s > QSV_LOCK_STALE_S ? QSV_LOCK_STALE : QSV_LOCK_REMOTE;
+}
+
+/* QSV_LOCK_FREE where the file is gone. *fd is open on it otherwise. now_s is by the clock of the
+ * file system; *age_s: since its holder last touched it. */
+static enum qsv_lock_state look(const char *path, double now_s, int *fd, struct qsv_holder *holder,
+                                double *age_s)
+{
+    char line[QSV_HOLDER_LINE];
+    struct stat s;
+    *holder = (struct qsv_holder){0};
+    *age_s = 0;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0)
         return errno == ENOENT ? QSV_LOCK_FREE : QSV_LOCK_REMOTE;
+    if (fstat(*fd, &s) == 0)
+        *age_s = now_s - touched_s(&s);
     read_fd(*fd, line);
-    return parse_line(line, holder) ? state_of(holder) : QSV_LOCK_REMOTE;
+    qsv_holder_parse(holder, line);
+    return state_of(holder, *age_s);
 }
 
 static bool same_file(int fd, const char *path)
@@ -115,7 +73,7 @@ static bool same_file(int fd, const char *path)
 
 static bool holds(const char *path, const char *line)
 {
-    char found[LINE] = "";
+    char found[QSV_HOLDER_LINE] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -124,12 +82,13 @@ static bool holds(const char *path, const char *line)
     return !strcmp(found, line);
 }
 
-/* Replaces a dead process's lock, open as fd. Several may try at once: who has the kernel's lock on
- * the dead file, while it still is the file of that name, puts its own in its place. All of them
- * are of this host, so flock(2) reaches them. File systems without it leave a look after a while.
- */
-static enum qsv_status replace(const char *path, int fd, const char *temporary, const char *line,
-                               bool *taken, struct qsv_error *err)
+/* Replaces a lock that nobody holds any more, open as fd. Several may try at once: who has the
+ * kernel's lock on the old file, while it still is the file of that name, puts its own in its
+ * place. Where flock(2) does not reach, from another host or on a file system without it, it looks
+ * after a while whether somebody else was as quick. */
+static enum qsv_status replace(const char *path, int fd, enum qsv_lock_state state,
+                               const char *temporary, const char *line, bool *taken,
+                               struct qsv_error *err)
 {
     bool guarded = flock(fd, LOCK_EX | LOCK_NB) == 0;
     *taken = false;
@@ -139,27 +98,34 @@ static enum qsv_status replace(const char *path, int fd, const char *temporary, 
         return QSV_OK;
     if (qsv_io_rename(temporary, path) < 0)
         return qsv_io_fail(err, path, "cannot take over the lock of a process that is gone");
-    if (!guarded)
-        qsv_clock_nap_s(0.2);
+    if (!guarded || state == QSV_LOCK_STALE)
+        qsv_clock_nap_s(0.5);
     *taken = holds(path, line);
     return QSV_OK;
 }
 
 static enum qsv_status fail_held(struct qsv_error *err, const char *path,
-                                 const struct process *holder, enum qsv_lock_state state)
+                                 const struct qsv_holder *holder, enum qsv_lock_state state,
+                                 double age_s)
 {
-    char since[24];
+    char since[24], job[64] = "", advice[192] = "";
     if (!holder->pid)
         return qsv_fail(err, QSV_EIDENTITY,
                         "%s: cannot be read: perhaps another process is just taking this run; "
                         "if none is, remove the file",
                         path);
     qsv_clock_utc(holder->since_unix_s, since);
-    return qsv_fail(err, QSV_EIDENTITY, "%s: this run is held by process %ld on host %s since %s%s",
-                    path, holder->pid, holder->host, since,
-                    state == QSV_LOCK_ALIVE ? ""
-                                            : ", which can't be looked at from here; if it is "
-                                              "gone, remove the file");
+    if (strcmp(holder->job, "-") != 0)
+        snprintf(job, sizeof job, ", job %s,", holder->job);
+    if (state != QSV_LOCK_ALIVE)
+        snprintf(
+            advice, sizeof advice,
+            ", which can't be looked at from here; it gave a sign of life %.0f s ago and counts "
+            "as gone after %d; if you know that it is gone, remove the file",
+            age_s > 0 ? age_s : 0, QSV_LOCK_STALE_S);
+    return qsv_fail(err, QSV_EIDENTITY,
+                    "%s: this run is held by process %ld on host %s%s since %s%s", path,
+                    holder->pid, holder->host, job, since, advice);
 }
 
 /* Puts the lock where there is none; by a link, so that it is never seen half written, where the
@@ -181,23 +147,28 @@ static bool claim(const char *path, const char *temporary, const char *line)
     return true;
 }
 
-/* One try: *taken, or an error where somebody else holds it, or neither: try again. */
+/* One try: *taken, or an error where somebody else holds it, or neither: try again. The temporary
+ * file was just written, which tells the time by the clock of the file system. */
 static enum qsv_status try(const char *path, const char *temporary, const char *line, bool *taken,
                            struct qsv_error *err)
 {
-    struct process holder;
+    struct qsv_holder holder;
+    struct stat now;
+    double age_s;
     int fd = -1;
     *taken = claim(path, temporary, line);
     if (*taken)
         return QSV_OK;
     if (errno != EEXIST)
         return qsv_io_fail(err, path, "cannot create");
+    if (stat(temporary, &now) < 0)
+        return qsv_io_fail(err, temporary, "cannot look at");
     enum qsv_status st = QSV_OK;
-    enum qsv_lock_state state = look(path, &fd, &holder);
-    if (state == QSV_LOCK_DEAD)
-        st = replace(path, fd, temporary, line, taken, err);
+    enum qsv_lock_state state = look(path, touched_s(&now), &fd, &holder, &age_s);
+    if (state == QSV_LOCK_DEAD || state == QSV_LOCK_STALE)
+        st = replace(path, fd, state, temporary, line, taken, err);
     else if (state != QSV_LOCK_FREE)
-        st = fail_held(err, path, &holder, state);
+        st = fail_held(err, path, &holder, state, age_s);
     if (fd >= 0)
         close(fd);
     return st;
@@ -232,13 +203,13 @@ static enum qsv_status write_temporary(const char *temporary, const char *line,
 /* A lock that is not taken yet, and the path of a file of this process alone to take it with. */
 static struct qsv_lock *create(const char *run_folder, char **temporary)
 {
-    struct process self;
+    struct qsv_holder self;
     struct qsv_strbuf own = {0};
     struct qsv_lock *lock = qsv_alloc(1, sizeof *lock);
     if (!lock)
         return NULL;
-    describe_self(&self);
-    format_line(lock->line, &self);
+    qsv_holder_of_self(&self);
+    qsv_holder_format(lock->line, &self);
     lock->path = qsv_file_join(run_folder, "lock");
     qsv_strbuf_printf(&own, "%s.%s", lock->path ? lock->path : "", self.host);
     if (lock->path && !own.failed)
@@ -279,15 +250,43 @@ void qsv_lock_release(struct qsv_lock *lock)
     free(lock);
 }
 
+enum qsv_status qsv_lock_check(struct qsv_lock *lock, struct qsv_error *err)
+{
+    if (!holds(lock->path, lock->line))
+        return qsv_fail(
+            err, QSV_EIDENTITY,
+            "%s: is no longer this process's: the run was taken over or the file removed",
+            lock->path);
+    return QSV_OK;
+}
+
+enum qsv_status qsv_lock_refresh(struct qsv_lock *lock, struct qsv_error *err)
+{
+    double now_s = qsv_clock_monotonic_s();
+    if (now_s < lock->refreshed_s + REFRESH_S)
+        return QSV_OK;
+    lock->refreshed_s = now_s;
+    enum qsv_status st = qsv_lock_check(lock, err);
+    /* Without times the file system's clock is taken. Where it fails the next write will, too. */
+    if (!st)
+        utimensat(AT_FDCWD, lock->path, NULL, 0);
+    return st;
+}
+
 void qsv_lock_look(const char *run_folder, struct qsv_lock_holder *out)
 {
-    struct process holder = {0};
+    struct qsv_holder holder = {0};
+    double age_s = 0;
     int fd = -1;
     char *path = qsv_file_join(run_folder, "lock");
-    *out = (struct qsv_lock_holder){.state = path ? look(path, &fd, &holder) : QSV_LOCK_REMOTE};
+    *out = (struct qsv_lock_holder){.state = QSV_LOCK_REMOTE};
+    if (path)
+        out->state = look(path, qsv_clock_unix_s(), &fd, &holder, &age_s);
     memcpy(out->host, holder.host, sizeof out->host);
+    snprintf(out->job, sizeof out->job, "%s", strcmp(holder.job, "-") ? holder.job : "");
     out->pid = holder.pid;
     out->since_unix_s = holder.since_unix_s;
+    out->age_s = age_s;
     if (fd >= 0)
         close(fd);
     free(path);

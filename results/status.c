@@ -101,10 +101,14 @@ static void add_holder(struct qsv_strbuf *out, const struct state *s)
         return;
     }
     qsv_clock_utc(h->since_unix_s, since);
-    qsv_strbuf_printf(
-        out, ", %s process %ld on %s since %s%s",
-        h->state == QSV_LOCK_DEAD ? "lock left by dead" : "by", h->pid, h->host, since,
-        h->state == QSV_LOCK_REMOTE ? " (of another host: can't be looked at from here)" : "");
+    bool gone = h->state == QSV_LOCK_DEAD || h->state == QSV_LOCK_STALE;
+    qsv_strbuf_printf(out, ", %s process %ld on %s", gone ? "lock left by dead" : "by", h->pid,
+                      h->host);
+    if (*h->job)
+        qsv_strbuf_printf(out, ", job %s,", h->job);
+    qsv_strbuf_printf(out, " since %s", since);
+    if (h->state == QSV_LOCK_REMOTE || h->state == QSV_LOCK_STALE)
+        qsv_strbuf_printf(out, " (of another host; last sign of life %.0f s ago)", h->age_s);
 }
 
 static void add_state(struct qsv_strbuf *out, const struct state *s)
@@ -193,12 +197,12 @@ static json_t *make_selected(const struct state *s)
 
 static json_t *make_holder(const struct state *s)
 {
-    static const char *const states[] = {"free", "alive", "dead", "unknown"};
+    static const char *const states[] = {"free", "alive", "dead", "unknown", "stale"};
     if (s->holder.state == QSV_LOCK_FREE)
         return json_null();
-    return json_pack("{s:s, s:I, s:s, s:o}", "host", s->holder.host, "pid",
-                     (json_int_t)s->holder.pid, "state", states[s->holder.state], "since_unix_s",
-                     number(s->holder.since_unix_s));
+    return json_pack("{s:s, s:I, s:s, s:s, s:o}", "host", s->holder.host, "pid",
+                     (json_int_t)s->holder.pid, "job", s->holder.job, "state",
+                     states[s->holder.state], "since_unix_s", number(s->holder.since_unix_s));
 }
 
 static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,

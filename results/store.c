@@ -213,6 +213,8 @@ size_t qsv_store_record_count(const struct qsv_store *s)
 /* Records of one segment come one after the other. */
 static enum qsv_status note_segment(struct qsv_store *s, const char *segment, struct qsv_error *err)
 {
+    if (!*segment)
+        return QSV_OK;
     if (s->segments.n && !strcmp(s->segments.v[s->segments.n - 1], segment))
         return QSV_OK;
     return qsv_names_add(&s->segments, segment, err);
@@ -302,7 +304,9 @@ static void delete_segments(struct qsv_store *s)
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err)
 {
     double start_s = qsv_clock_monotonic_s();
-    enum qsv_status st = qsv_ledger_write(&s->ledger, s->results, err);
+    enum qsv_status st = qsv_lock_check(s->lock, err);
+    if (!st)
+        st = qsv_ledger_write(&s->ledger, s->results, err);
     if (!st)
         delete_segments(s);
     s->folded_s = qsv_clock_monotonic_s();
@@ -313,6 +317,9 @@ enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err)
 enum qsv_status qsv_store_fold_if_due(struct qsv_store *s, struct qsv_error *err)
 {
     double pause_s = s->fold_s * FOLD_FACTOR;
+    enum qsv_status st = qsv_lock_refresh(s->lock, err);
+    if (st)
+        return st;
     if (pause_s < FOLD_SECONDS)
         pause_s = FOLD_SECONDS;
     if (s->segments.n < FOLD_SEGMENTS || qsv_clock_monotonic_s() - s->folded_s < pause_s)

@@ -42,7 +42,8 @@ size_t qsv_store_record_count(const struct qsv_store *s);
 
 /* Takes over a record (moved out of *r) that a worker reported as recorded in segment `segment`. A
  * (trial, shard) that is there already is dropped. Its trial must be known (qsv_store_add_trial).
- * Add all records of a segment before the next fold, which deletes the segment. QSV_EINPUT, *r
+ * A fold deletes the segments that are known: add all records of one before the next fold, or name
+ * it ("" before) only with the last of them. QSV_EINPUT, *r
  * untouched, where it does not fit the run. */
 enum qsv_status qsv_store_add(struct qsv_store *s, struct qsv_record *r, const char *segment,
                               struct qsv_error *err);
@@ -67,7 +68,8 @@ enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool me
 
 /* Writes all as a new results.h5 (aside, then renamed) and deletes the segments that are in it. */
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err);
-/* Folds when it is worth it: enough segments, and long enough after the last fold for its cost. */
+/* To be called often. Keeps the lock fresh; QSV_EIDENTITY where the run was taken over. Folds when
+ * it is worth it: enough segments, and long enough after the last fold for its cost. */
 enum qsv_status qsv_store_fold_if_due(struct qsv_store *s, struct qsv_error *err);
 
 #endif

@@ -87,8 +87,8 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
     if (qsv_rank_info_read().launched)
         return take_part(in, err);
     if (v->ranks) {
-        struct qsv_launch how = {(uint32_t)v->ranks, in->argv};
-        return qsv_launcher_find("local")->run(&how, err);
+        struct qsv_launch launch = {.ranks = (uint32_t)v->ranks, .argv = in->argv};
+        return qsv_launcher_find("local")->run(&launch, err);
     }
     if (v->workers == 0)
         return qsv_fail(err, QSV_EUSAGE, "--workers 0: expected 1 or more");

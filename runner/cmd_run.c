@@ -79,11 +79,11 @@ static enum qsv_status read_spec(struct qsv_spec **out, const struct values *v,
 static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invocation *in,
                               struct qsv_error *err)
 {
-    const struct qsv_launcher *launcher = qsv_launcher_find(spec->launcher);
-    struct qsv_launch how = {spec->ranks, in->argv};
+    const struct qsv_launcher *launcher = qsv_launcher_find(spec->scheduler.launcher);
+    const struct qsv_launch how = {spec->ranks, in->argv, &spec->scheduler};
     if (!launcher)
         return qsv_spec_fail(spec, "scheduler.launcher", err, "there is no launcher '%s'",
-                             spec->launcher);
+                             spec->scheduler.launcher);
     return launcher->run(&how, err);
 }
 

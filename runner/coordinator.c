@@ -114,15 +114,21 @@ static enum qsv_status give(struct qsv_coordinator *c, const struct qsv_job *job
     return st;
 }
 
-/* A task to an idle worker, and a second one while there is plenty; where nothing is left, one that
- * may be asked for later. */
+/* One in work and one queued; as many as may wait to be recorded together. */
+static uint32_t most_given(const struct qsv_coordinator *c)
+{
+    return c->crew.setup.flush_interval_s > 0 ? QSV_CREW_MOST_GIVEN : 2;
+}
+
+/* A task to an idle worker, and more while there is plenty; where nothing is left, one that may be
+ * asked for later. */
 static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *job,
                                uint32_t worker, struct qsv_error *err)
 {
     struct qsv_crew_member *w = &c->crew.members[worker];
     struct qsv_hand hand;
     enum qsv_status st = QSV_OK;
-    while (!st && w->here && !w->lost && w->n_given < QSV_CREW_MOST_GIVEN &&
+    while (!st && w->here && !w->lost && w->n_given < most_given(c) &&
            (w->n_given == 0 || qsv_deal_plenty(c->deal, worker)) &&
            qsv_deal_next(c->deal, worker, &hand))
         st = give(c, job, worker, &hand, err);
@@ -190,9 +196,9 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     if (st)
         return qsv_fail_in(err, st, "rank %u on %s", from + 1, qsv_crew_host(w));
     struct qsv_given g = w->given[0];
-    w->given[0] = w->given[1];
-    w->given[1] = (struct qsv_given){0};
     w->n_given--;
+    memmove(w->given, w->given + 1, w->n_given * sizeof *w->given);
+    w->given[w->n_given] = (struct qsv_given){0};
     w->since_s = qsv_crew_now_s(&c->crew);
     if (w->lost)
         qsv_crew_say(&c->crew, from, "is back");
@@ -246,8 +252,9 @@ static bool is_overdue(const struct qsv_coordinator *c, uint32_t worker)
 {
     const struct qsv_crew_member *w = &c->crew.members[worker];
     double speed = qsv_deal_likely_speed(c->deal, worker);
+    double extra_s = look_s + c->crew.setup.flush_interval_s;
     return w->n_given > 0 && speed > 0 &&
-           qsv_crew_now_s(&c->crew) - w->since_s > overdue * w->given[0].work / speed + look_s;
+           qsv_crew_now_s(&c->crew) - w->since_s > overdue * w->given[0].work / speed + extra_s;
 }
 
 /* What a worker has in hand, and behind that, may be dealt to others. */

@@ -22,6 +22,7 @@ struct qsv_coordinator_setup { /* the pointers outlive the coordinator */
     struct qsv_record_shape shape;
     double task_seconds;
     double worker_timeout_s; /* a worker not heard from for so long is given up; 0: none */
+    double flush_interval_s; /* how long results may wait at a worker to be recorded together */
     void (*say)(void *context, const char *text); /* of a worker that is lost or back; NULL: not */
     void *say_context;
 };

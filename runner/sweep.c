@@ -258,6 +258,7 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
                                                 .shape = in->run.shape,
                                                 .task_seconds = s->spec->task_seconds,
                                                 .worker_timeout_s = s->spec->worker_timeout_s,
+                                                .flush_interval_s = s->spec->flush_interval_s,
                                                 .say = say_of_worker,
                                                 .say_context = &p};
     struct qsv_error last = {0};
@@ -296,6 +297,7 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
                                      .clock = s->clock,
                                      .stop = s->stop,
                                      .worker_timeout_s = s->spec->worker_timeout_s,
+                                     .flush_interval_s = s->spec->flush_interval_s,
                                      .run_folder = s->spec->run,
                                      .exported = exported,
                                      .run = &in->run,

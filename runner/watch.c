@@ -7,8 +7,9 @@
 
 /* Of the timeout. Five beats may be lost or late before a worker counts as hung. */
 static const double look_part = 0.1, beat_part = 0.2;
-/* A gap between two looks of more than so many of them: the coordinator did not run. */
-static const double longest_gap = 3;
+/* A gap between two looks of more than so many of them, and more than a loaded machine or a slow
+ * disk makes: the coordinator did not run. */
+static const double longest_gap = 3, longest_gap_s = 2;
 static const double longest_beat_s = 30;
 
 enum qsv_status qsv_watch_init(struct qsv_watch *w, uint32_t n, double timeout_s, double now_s,
@@ -41,7 +42,7 @@ bool qsv_watch_is_due(struct qsv_watch *w, double now_s)
     double period_s = look_part * w->timeout_s, gap_s = now_s - w->looked_s;
     if (gap_s < period_s)
         return false;
-    if (gap_s > longest_gap * period_s)
+    if (gap_s > longest_gap * period_s && gap_s > longest_gap_s)
         for (uint32_t i = 0; i < w->n; i++)
             w->heard_s[i] += gap_s;
     w->looked_s = now_s;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "core/base/alloc.h"
+#include "runner/batch.h"
 #include "runner/watch.h"
 
 static const double look_period_s = 0.02;
@@ -17,6 +18,7 @@ struct qsv_worker {
     struct qsv_stop stop;
     bool told_to_stop, done;
     struct qsv_message next; /* came while a task was in work; type 0: none */
+    struct qsv_batch batch;  /* done, not recorded yet */
     uint32_t n_segments;     /* written so far: the sequence in their names */
     double look_s;           /* when to look for a stop next */
     double beat_s;           /* when to let itself be heard next */
@@ -141,6 +143,7 @@ void qsv_worker_destroy(struct qsv_worker *w)
         return;
     qsv_workbench_destroy(w->bench);
     qsv_message_fini(&w->next);
+    qsv_batch_fini(&w->batch);
     free(w);
 }
 
@@ -183,15 +186,6 @@ static void stamp(struct qsv_worker *w, const struct qsv_task *t, struct qsv_don
     }
 }
 
-static enum qsv_status record(struct qsv_worker *w, const struct qsv_task *t, struct qsv_done *d,
-                              struct qsv_error *err)
-{
-    snprintf(d->segment, sizeof d->segment, "%u-%d-%u", t->attempt, w->setup.transport->rank,
-             ++w->n_segments);
-    return qsv_segment_write(w->setup.run_folder, d->segment, w->setup.run, d->records,
-                             d->n_records, t->trials, t->n_trials, err);
-}
-
 /* Seconds count from the task's arrival to before it is recorded: what the coordinator plans by. */
 static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, struct qsv_done *d,
                                struct qsv_error *err)
@@ -206,19 +200,82 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     if (st)
         return st;
     stamp(w, t, d);
-    return kind->recorded ? record(w, t, d, err) : QSV_OK;
+    return QSV_OK;
 }
 
-static enum qsv_status take_task(struct qsv_worker *w, const struct qsv_task *t,
-                                 struct qsv_error *err)
+static enum qsv_status send_failure(struct qsv_worker *w, uint64_t task,
+                                    const struct qsv_error *why, struct qsv_error *err)
+{
+    struct qsv_message failed = {.type = QSV_MESSAGE_FAILED,
+                                 .u.failed = {.task = task, .error = *why}};
+    return send_to_coordinator(w, &failed, err);
+}
+
+static enum qsv_status send_reports(struct qsv_worker *w, struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    for (size_t i = 0; i < w->batch.n && !st; i++) {
+        struct qsv_message done = {.type = QSV_MESSAGE_DONE, .u.done = w->batch.entries[i].done};
+        st = send_to_coordinator(w, &done, err);
+    }
+    return st;
+}
+
+/* Records what is done, then reports it. Nobody waits for reports of a worker that is told to stop,
+ * but what lies in its segment is found when the run goes on. */
+static enum qsv_status flush(struct qsv_worker *w, struct qsv_error *err)
+{
+    struct qsv_error why;
+    char name[QSV_MESSAGE_NAME];
+    enum qsv_status st = QSV_OK;
+    if (!w->batch.n)
+        return QSV_OK;
+    const struct qsv_task *first = &w->batch.entries[0].task;
+    snprintf(name, sizeof name, "%u-%d-%u", first->attempt, w->setup.transport->rank,
+             ++w->n_segments);
+    bool recorded = !qsv_batch_record(&w->batch, w->setup.run_folder, name, w->setup.run, &why);
+    if (!w->told_to_stop)
+        st = recorded ? send_reports(w, err) : send_failure(w, first->number, &why, err);
+    qsv_batch_fini(&w->batch);
+    return st;
+}
+
+/* Whether there is more to do: then results may wait. */
+static bool is_next_here(struct qsv_worker *w)
+{
+    if (!w->next.type)
+        take_stop(w);
+    return w->next.type && !w->told_to_stop;
+}
+
+static enum qsv_status keep(struct qsv_worker *w, struct qsv_task *t, struct qsv_done *d,
+                            struct qsv_error *err)
+{
+    const struct qsv_clock *clock = w->setup.clock;
+    uint64_t number = t->number;
+    struct qsv_error why;
+    double now_s = clock->now_s(clock->context);
+    if (qsv_batch_add(&w->batch, t, d, now_s, &why))
+        return send_failure(w, number, &why, err);
+    double until_s = w->batch.since_s + w->setup.flush_interval_s;
+    return now_s < until_s && is_next_here(w) ? QSV_OK : flush(w, err);
+}
+
+/* Reports come in the order of the tasks. */
+static enum qsv_status take_task(struct qsv_worker *w, struct qsv_task *t, struct qsv_error *err)
 {
     struct qsv_message done = {.type = QSV_MESSAGE_DONE, .u.done.task = t->number};
-    struct qsv_message failed = {.type = QSV_MESSAGE_FAILED, .u.failed.task = t->number};
-    enum qsv_status st = do_task(w, t, &done.u.done, &failed.u.failed.error);
-    if (w->told_to_stop)
-        st = QSV_OK; /* nobody waits for this any more */
+    struct qsv_error why;
+    bool recorded = find_kind(t->kind)->recorded;
+    enum qsv_status failed = do_task(w, t, &done.u.done, &why), st = QSV_OK;
+    if (!failed && recorded)
+        st = keep(w, t, &done.u.done, err);
     else
-        st = send_to_coordinator(w, st ? &failed : &done, err);
+        st = flush(w, err);
+    if (!st && !w->told_to_stop && failed)
+        st = send_failure(w, t->number, &why, err);
+    else if (!st && !w->told_to_stop && !recorded)
+        st = send_to_coordinator(w, &done, err);
     free_records(done.u.done.records, done.u.done.n_records);
     return st;
 }
@@ -232,7 +289,7 @@ static enum qsv_status say_bye(struct qsv_worker *w, struct qsv_error *err)
     return send_to_coordinator(w, &m, err);
 }
 
-static enum qsv_status take_message(struct qsv_worker *w, const struct qsv_message *m,
+static enum qsv_status take_message(struct qsv_worker *w, struct qsv_message *m,
                                     struct qsv_error *err)
 {
     switch (m->type) {
@@ -278,6 +335,8 @@ enum qsv_status qsv_worker_step(struct qsv_worker *w, bool *idle, struct qsv_err
         return st;
     st = take_message(w, &m, err);
     qsv_message_fini(&m);
+    if (!st && w->told_to_stop)
+        st = flush(w, err);
     return !st && w->told_to_stop ? say_bye(w, err) : st;
 }
 

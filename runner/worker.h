@@ -14,6 +14,7 @@ struct qsv_worker_setup { /* the pointers outlive the worker */
     const struct qsv_clock *clock;
     const volatile sig_atomic_t *stop; /* set by a signal */
     double worker_timeout_s;           /* see coordinator.h */
+    double flush_interval_s;           /* results may wait so long to be recorded with others */
     const char *run_folder;            /* where segments go */
     const char *exported;              /* the file that tasks of kind verify read */
     const struct qsv_run *run;

@@ -2,13 +2,26 @@
 #include "schedulers/launcher.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "schedulers/cluster.h"
 #include "schedulers/handover.h"
 #include "schedulers/local.h"
 
-const struct qsv_launcher *const qsv_launchers[] = {&qsv_launcher_local, NULL};
+const struct qsv_launcher *const qsv_launchers[] = {&qsv_launcher_local, &qsv_launcher_srun,
+                                                    &qsv_launcher_mpirun, NULL};
+
+const char *qsv_launcher_names(void)
+{
+    static char text[128];
+    text[0] = '\0';
+    for (size_t i = 0, used = 0; qsv_launchers[i] && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+                                 qsv_launchers[i]->name);
+    return text;
+}
 
 const struct qsv_launcher *qsv_launcher_find(const char *name)
 {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "jobs/spec.h"
+#include "schedulers/words.h"
 
 /* What the environment says about this process. */
 struct qsv_rank_info {
@@ -22,22 +24,28 @@ struct qsv_rank_info {
 struct qsv_rank_info qsv_rank_info_read(void);
 
 struct qsv_launch {
-    uint32_t ranks; /* 0: one for each core that this process may use, and one that coordinates */
+    uint32_t ranks; /* 0: as many as there is room for; on this machine one for each core that this
+                       process may use, and one that coordinates */
     char **argv;    /* this program's own command line, NULL-terminated: every rank gets the same */
+    const struct qsv_spec_scheduler *how; /* local needs none */
 };
 
 struct qsv_launcher {
     const char *name, *summary;
-    /* Starts the ranks and waits until all have ended. Signals that ask to stop (INT, TERM, HUP,
-     * USR1) reach the ranks as USR1; a second one ends them at once. Their exit status becomes the
-     * status here, QSV_EINPUT for 2 and so on, with an empty text: they have said what there is to
-     * say. */
+    /* Starts the ranks and waits until all have ended, or becomes the program that does. Signals
+     * that ask to stop (INT, TERM, HUP, USR1) reach the ranks, from local as USR1; a second one
+     * ends them at once. Their exit status becomes the status here, QSV_EINPUT for 2 and so on,
+     * with an empty text: they have said what there is to say. */
     enum qsv_status (*run)(const struct qsv_launch *launch, struct qsv_error *err);
+    /* The command that a batch script puts before this program's, options behind it. NULL: none,
+     * because this program starts its ranks itself, on one machine. */
+    void (*words)(struct qsv_words *out, const struct qsv_launch *launch);
 };
 
 /* NULL-terminated. find gives NULL where there is none of that name. */
 extern const struct qsv_launcher *const qsv_launchers[];
 const struct qsv_launcher *qsv_launcher_find(const char *name);
+const char *qsv_launcher_names(void); /* "local, srun, mpirun" */
 
 /* To be called first in a rank, before anything is printed: where a launcher here has started it,
  * rank 0 gets the terminal or file that `qsvit run` was started with as its standard output and

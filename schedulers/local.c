@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,10 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/base/alloc.h"
-#include "core/base/strbuf.h"
 #include "schedulers/cores.h"
 #include "schedulers/handover.h"
+#include "schedulers/program.h"
 
 /* Why each is there: tests/mpi/test_local.sh takes away what it replaces. */
 static const char *const environment[] = {
@@ -39,65 +37,31 @@ static const char *const as_root[] = {
     NULL,
 };
 
-/* A NULL-terminated list of strings that grows. */
-struct words {
-    char **list;
-    size_t n, capacity;
-    bool failed;
-};
-
-static void add_word(struct words *w, const char *word)
-{
-    char *copy = qsv_strdup(word);
-    if (!copy || !qsv_grow(&w->list, &w->capacity, w->n + 2, sizeof *w->list)) {
-        free(copy);
-        w->failed = true;
-        return;
-    }
-    w->list[w->n++] = copy;
-}
-
-static void add_words(struct words *w, const char *const *words)
-{
-    for (; *words; words++)
-        add_word(w, *words);
-}
-
-static void free_words(char **list)
-{
-    for (size_t i = 0; list && list[i]; i++)
-        free(list[i]);
-    free(list);
-}
-
 void qsv_local_plan_fini(struct qsv_local_plan *p)
 {
-    free_words(p->argv);
-    free_words(p->environment);
-    *p = (struct qsv_local_plan){0};
+    qsv_words_fini(&p->argv);
+    qsv_words_fini(&p->environment);
 }
 
 enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct qsv_launch *launch,
                                       const struct qsv_local_machine *machine,
                                       struct qsv_error *err)
 {
-    char ranks[16], output[64];
-    snprintf(ranks, sizeof ranks, "%u", launch->ranks ? launch->ranks : machine->cores + 1);
-    snprintf(output, sizeof output, "%s=%s", QSV_HANDOVER_VARIABLE, machine->output);
-
-    struct words argv = {0}, env = {0};
-    add_words(&argv, (const char *const[]){machine->mpirun, "-q", "--stdin", "none", "-np", ranks,
-                                           "--oversubscribe", "--bind-to", "none", machine->program,
-                                           NULL});
+    struct qsv_words argv = {0}, env = {0};
+    qsv_words_add_list(
+        &argv, (const char *const[]){machine->mpirun, "-q", "--stdin", "none", "-np", NULL});
+    qsv_words_addf(&argv, "%u", launch->ranks ? launch->ranks : machine->cores + 1);
+    qsv_words_add_list(&argv, (const char *const[]){"--oversubscribe", "--bind-to", "none",
+                                                    machine->program, NULL});
     for (size_t i = 1; launch->argv[0] && launch->argv[i]; i++)
-        add_word(&argv, launch->argv[i]);
-    add_words(&env, environment);
+        qsv_words_add(&argv, launch->argv[i]);
+    qsv_words_add_list(&env, environment);
     if (machine->root)
-        add_words(&env, as_root);
+        qsv_words_add_list(&env, as_root);
     if (*machine->output)
-        add_word(&env, output);
+        qsv_words_addf(&env, "%s=%s", QSV_HANDOVER_VARIABLE, machine->output);
 
-    *out = (struct qsv_local_plan){.argv = argv.list, .environment = env.list};
+    *out = (struct qsv_local_plan){argv, env};
     if (!argv.failed && !env.failed)
         return QSV_OK;
     qsv_local_plan_fini(out);
@@ -131,13 +95,13 @@ static _Noreturn void exec_mpirun(const struct qsv_local_plan *plan, const sigse
     if (null >= 0)
         dup2(null, STDIN_FILENO);
     unsetenv(QSV_HANDOVER_VARIABLE);
-    for (char **e = plan->environment; *e; e++) {
+    for (char **e = plan->environment.list; *e; e++) {
         char *value = strchr(*e, '=');
         *value = '\0';
         setenv(*e, value + 1, 0);
     }
     sigprocmask(SIG_SETMASK, mask, NULL);
-    execvp(plan->argv[0], plan->argv);
+    execvp(plan->argv.list[0], plan->argv.list);
     int failure = errno;
     _exit(write(report, &failure, sizeof failure) == sizeof failure ? 1 : 2);
 }
@@ -167,7 +131,7 @@ static enum qsv_status start(pid_t *pid, const struct qsv_local_plan *plan, cons
     return qsv_fail(err, QSV_EFAILED,
                     "cannot start %s: %s (Open MPI's mpirun is needed: on Debian, apt-get install "
                     "openmpi-bin; elsewhere put it on the PATH or into QSV_MPIRUN)",
-                    plan->argv[0], strerror(failure));
+                    plan->argv.list[0], strerror(failure));
 }
 
 /* What waiting has to know. */
@@ -245,7 +209,7 @@ static enum qsv_status conclude(const struct job *j, int status, const struct qs
     if (st == QSV_EFAILED && !j->handover.taken && *j->handover.name)
         return qsv_fail(err, QSV_EFAILED,
                         "%s ended with status %d before the run began; to see why: %s -np 2 true",
-                        plan->argv[0], code, plan->argv[0]);
+                        plan->argv.list[0], code, plan->argv.list[0]);
     if (err)
         *err = (struct qsv_error){.code = st};
     return st;
@@ -270,11 +234,10 @@ static enum qsv_status run_plan(struct job *j, const struct qsv_local_plan *plan
 
 static enum qsv_status run(const struct qsv_launch *launch, struct qsv_error *err)
 {
-    char program[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n < 0)
-        return qsv_fail(err, QSV_EFAILED, "/proc/self/exe: cannot read: %s", strerror(errno));
-    program[n] = '\0';
+    char *program;
+    enum qsv_status st = qsv_program_path(&program, err);
+    if (st)
+        return st;
     const char *mpirun = getenv("QSV_MPIRUN");
     struct job j = {0};
     qsv_handover_open(&j.handover);
@@ -286,11 +249,12 @@ static enum qsv_status run(const struct qsv_launch *launch, struct qsv_error *er
         .root = geteuid() == 0,
     };
     struct qsv_local_plan plan = {0};
-    enum qsv_status st = qsv_local_plan_create(&plan, launch, &machine, err);
+    st = qsv_local_plan_create(&plan, launch, &machine, err);
     if (!st)
         st = run_plan(&j, &plan, err);
     qsv_local_plan_fini(&plan);
     qsv_handover_close(&j.handover);
+    free(program);
     return st;
 }
 

@@ -8,13 +8,14 @@
 #define QSV_LOCAL_H
 
 #include "schedulers/launcher.h"
+#include "schedulers/words.h"
 
 extern const struct qsv_launcher qsv_launcher_local;
 
 /* What mpirun is called with. */
 struct qsv_local_plan {
-    char **argv;        /* NULL-terminated */
-    char **environment; /* "NAME=value", NULL-terminated; what the user has set there stays */
+    struct qsv_words argv;
+    struct qsv_words environment; /* "NAME=value"; what the user has set there stays */
 };
 
 /* What the plan depends on, beside the launch. */

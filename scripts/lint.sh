@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit
 folders=(core jobs results schedulers runner tests)
 mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' -not -path 'tests/reference/*' | sort)
-mapfile -t scripts < <(find scripts tests examples .ci -type f \( -name '*.sh' -o -path .ci/run \) | sort)
+mapfile -t scripts < <(find scripts schedulers tests examples .ci -type f \( -name '*.sh' -o -path .ci/run \) | sort)
 bad=0
 
 complain() {

@@ -66,7 +66,7 @@ enum qsv_status qsv_io_set_fault(const char *text, struct qsv_error *err)
 {
     char *end;
     memset(&fault, 0, sizeof fault);
-    if (!text)
+    if (!text || !*text)
         return QSV_OK;
     size_t n = strcspn(text, ":");
     if (!text[n] || !find_operation(text, n) || text[n + 1] < '0' || text[n + 1] > '9')

@@ -32,7 +32,7 @@ int qsv_io_mkdir(const char *path);
  */
 enum qsv_status qsv_io_fail(struct qsv_error *err, const char *path, const char *doing);
 
-/* Sets the fault, and counts calls from 0; NULL: none. QSV_EUSAGE for what is none. */
+/* Sets the fault, and counts calls from 0; NULL or "": none. QSV_EUSAGE for what is none. */
 enum qsv_status qsv_io_set_fault(const char *text, struct qsv_error *err);
 /* Calls of all operations since then, counted only while a fault is set. */
 unsigned long qsv_io_calls(void);

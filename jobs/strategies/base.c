@@ -1,11 +1,12 @@
 /* Step 2: base settings.
  *
  * At a budget B (nats) each group takes the fewest bytes among the formats whose own KL divergence
- * is at most B x its share of the weights; f32 where none is. As B grows every group's format gets
- * cheaper, so the distinct settings form a ladder from dear to cheap, one rung for each budget at
- * which some group changes. A few rungs are measured, evenly in log bytes: both ends with the
- * baseline, then in rounds between the best rung and its neighbour on the side where a better one
- * may lie. Measured drops need not rise evenly along the ladder: the best rung measured stays.
+ * (beyond its floor) is at most B x its share of the weights; f32 where none is. As B grows every
+ * group's format gets cheaper, so the distinct settings form a ladder from dear to cheap, one rung
+ * for each budget at which some group changes; the first rung is f32 throughout. A few rungs are
+ * measured: both ends with the baseline, then in rounds evenly between the best rung and its
+ * neighbour on the side where a better one may lie. Measured drops need not rise evenly along the
+ * ladder: the best rung measured stays.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/real.h"
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
@@ -36,16 +36,17 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The budgets at which a group may take another format, and 0, rising. */
+/* The budgets at which a group may take another format, rising; before them one at which none may.
+ */
 static void fill_budgets(struct ladder *l, const struct qsv_outlook *o)
 {
     uint64_t all = 0;
     for (uint32_t g = 0; g < o->space->n_groups; g++)
         all += o->space->groups[g].n_weights;
-    l->budgets[l->n++] = 0;
+    l->budgets[l->n++] = -1;
     for (uint32_t g = 0; g < o->space->n_groups; g++) {
         double share = (double)o->space->groups[g].n_weights / (double)all;
-        for (uint32_t i = 0; i < o->n_options; i++) {
+        for (uint32_t i = 1; i < o->n_options; i++) {
             uint8_t f = o->options[i];
             l->need[g][f] = o->kl[g][f] / share;
             l->budgets[l->n++] = l->need[g][f];
@@ -58,7 +59,7 @@ static void settle(struct ladder *l, const struct qsv_outlook *o, double budget)
 {
     for (uint32_t g = 0; g < o->space->n_groups; g++) {
         l->formats[g] = QSV_F32;
-        for (uint32_t i = 0; i < o->n_options; i++) {
+        for (uint32_t i = 1; i < o->n_options; i++) {
             uint8_t f = o->options[i];
             if (l->need[g][f] <= budget && o->bytes[g][f] < o->bytes[g][l->formats[g]])
                 l->formats[g] = f;
@@ -119,22 +120,18 @@ static enum qsv_status propose_rung(struct qsv_qsvit *q, struct ladder *l, size_
                         q->search.out->sensitivity_baseline.trial_id, what, &l->entry[rung]);
 }
 
-/* Up to n rungs strictly between two, evenly in log bytes; how many. */
+/* Up to n rungs strictly between two that were not measured, evenly; how many. */
 static uint32_t rungs_between(const struct ladder *l, size_t low, size_t high, uint32_t n,
                               size_t *rungs)
 {
-    double from = qsv_log(l->bytes[low]), to = qsv_log(l->bytes[high]);
-    size_t rung = low;
+    uint32_t found = 0;
     for (uint32_t i = 1; i <= n; i++) {
-        double aim = qsv_exp(from + (to - from) * i / (n + 1));
-        do
-            rung++;
-        while (rung < high && l->bytes[rung] > aim);
-        if (rung >= high)
-            return i - 1;
-        rungs[i - 1] = rung;
+        size_t rung = low + (high - low) * i / (n + 1);
+        bool again = found && rungs[found - 1] == rung;
+        if (rung > low && l->entry[rung] == SIZE_MAX && !again)
+            rungs[found++] = rung;
     }
-    return n;
+    return found;
 }
 
 static enum qsv_status propose_between(struct qsv_qsvit *q, struct ladder *l, size_t low,
@@ -238,7 +235,7 @@ static enum qsv_status keep_base(struct qsv_qsvit *q, const struct ladder *l)
     out->base_budget = l->budgets[best_rung(l, q)];
     status = qsv_search_note(
         &q->search, "base", base->metrics.trial_id, "base",
-        "budget %.4g nats, dealt by weights: %s on %" PRIu64
+        "budget %.4g nats beyond the floors, dealt by weights: %s on %" PRIu64
         " images; %zu of %zu distinct settings measured, %s",
         out->base_budget, figures.text, base->metrics.n_images, q->decided.n, l->n - l->first,
         qsv_constraint_holds(q->search.spec, &base->metrics) ? "the best that holds"

@@ -2,9 +2,10 @@
  * that follow from it.
  *
  * The divergence of a setting is foretold as a sum over its groups: factor[g] x the group's own
- * KL divergence at its format, alone. Sizes add up likewise. Only the order of moves and the
- * distance to go follow from it; every decision follows from a measurement. A factor begins at 1
- * and is learned from the settings measured on the way: what a group costs among others.
+ * KL divergence at its format, alone, beyond its floor (sensitivity.c). Sizes add up likewise. Only
+ * the order of moves and the distance to go follow from it; every decision follows from a
+ * measurement. A factor begins at 1 and is learned from the settings measured on the way: what a
+ * group costs among others.
  *
  * Settings are [n_groups] formats.
  */
@@ -17,7 +18,7 @@ struct qsv_outlook {
     const struct qsv_space *space;
     uint8_t options[QSV_N_FORMATS]; /* f32 and the search's formats */
     uint32_t n_options;
-    double (*kl)[QSV_N_FORMATS];     /* [n_groups] nats, alone; 0 at f32 */
+    double (*kl)[QSV_N_FORMATS];     /* [n_groups] nats, alone, beyond the floor; 0 at f32 */
     double (*bytes)[QSV_N_FORMATS];  /* [n_groups] of the model, more than at f32 (below 0) */
     double (*energy)[QSV_N_FORMATS]; /* [n_groups] pJ an image, likewise */
     double *factor;                  /* [n_groups] */

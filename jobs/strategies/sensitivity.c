@@ -3,6 +3,11 @@
  * Groups are told apart by the mean KL divergence from the baseline's answers: on a few hundred
  * images its standard error is a small part of it, where that of a paired difference of
  * cross-entropy is as large as the difference, and top-1 moves by an image or two.
+ *
+ * A spiking network answers any change of its weights, however small, with some other spikes, the
+ * more of them the more layers follow. That much KL, a group's floor, is there at any format, does
+ * not add up over groups, and costs next to no accuracy. What the outlook takes over is what a
+ * format does beyond it.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -11,6 +16,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/real.h"
 #include "core/cost.h"
 #include "jobs/strategies/qsvit.h"
 
@@ -142,33 +148,59 @@ static double energy_inside(const struct qsv_metrics *m)
     return m->energy.compute_pj + m->energy.sram_pj;
 }
 
+/* A format's squared rounding error, relative to others'. */
+static double rounding_error(uint8_t format)
+{
+    if (format == QSV_F16)
+        return 0x1p-22; /* 11 significant bits */
+    return qsv_exp(-2 * qsv_log(2) * qsv_format_info(format)->bits);
+}
+
+/* What remains of a group's KL as its rounding error goes to 0, by its two widest formats. */
+static double floor_of(const struct qsv_space *space, const struct qsv_metrics *cells)
+{
+    uint32_t first = space->formats[0] == QSV_F32;
+    if (space->n_formats < first + 2)
+        return 0;
+    double fine = rounding_error(space->formats[first]);
+    double coarse = rounding_error(space->formats[first + 1]);
+    double kl = qsv_metrics_kl(&cells[first]), more = qsv_metrics_kl(&cells[first + 1]) - kl;
+    return fmin(fmax(kl - more * fine / (coarse - fine), 0), kl);
+}
+
 static void fill_measured(struct qsv_outlook *o, const struct questions *k, double dram_byte_pj)
 {
     const struct qsv_space *space = o->space;
-    const struct qsv_metrics *cell = k->answers + 1;
-    for (uint32_t g = 0; g < space->n_groups; g++)
-        for (uint32_t f = 0; f < space->n_formats; f++, cell++) {
+    for (uint32_t g = 0; g < space->n_groups; g++) {
+        const struct qsv_metrics *cells = k->answers + 1 + (size_t)g * space->n_formats;
+        double least = floor_of(space, cells);
+        for (uint32_t f = 0; f < space->n_formats; f++) {
             uint8_t format = space->formats[f];
             if (format == QSV_F32)
                 continue;
-            o->kl[g][format] = fmax(qsv_metrics_kl(cell), 0);
-            o->energy[g][format] = energy_inside(cell) - energy_inside(&k->answers[0]) +
+            o->kl[g][format] = fmax(qsv_metrics_kl(&cells[f]) - least, 0);
+            o->energy[g][format] = energy_inside(&cells[f]) - energy_inside(&k->answers[0]) +
                                    dram_byte_pj * o->bytes[g][format];
         }
+    }
     if (k->pins)
         o->pinned_kl = fmax(qsv_metrics_kl(&k->answers[k->n - 1]), 0);
 }
 
-/* Groups by falling KL at the narrowest format. */
-static void rank_groups(const struct qsv_outlook *o, uint32_t *rank)
+static const struct qsv_metrics *at_narrowest(const struct qsv_search *s, uint32_t g)
 {
-    uint8_t narrowest = o->options[o->n_options - 1];
-    for (uint32_t g = 0; g < o->space->n_groups; g++) {
+    uint32_t n_formats = s->space->n_formats;
+    return &s->out->sensitivity[g * n_formats + n_formats - 1].metrics;
+}
+
+/* Groups by falling KL at the narrowest format. */
+static void rank_groups(const struct qsv_search *s, uint32_t *rank)
+{
+    for (uint32_t g = 0; g < s->space->n_groups; g++) {
+        double kl = qsv_metrics_kl(at_narrowest(s, g));
         uint32_t at = g;
-        while (at > 0 && o->kl[rank[at - 1]][narrowest] < o->kl[g][narrowest]) {
+        for (; at > 0 && qsv_metrics_kl(at_narrowest(s, rank[at - 1])) < kl; at--)
             rank[at] = rank[at - 1];
-            at--;
-        }
         rank[at] = g;
     }
 }
@@ -176,10 +208,8 @@ static void rank_groups(const struct qsv_outlook *o, uint32_t *rank)
 static void print_ranked(struct qsv_strbuf *out, const struct qsv_search *s, const uint32_t *rank,
                          uint32_t first, uint32_t n)
 {
-    uint32_t n_formats = s->space->n_formats;
     for (uint32_t i = first; i < first + n; i++) {
-        uint32_t cell = rank[i] * n_formats + n_formats - 1;
-        const struct qsv_metrics *m = &s->out->sensitivity[cell].metrics;
+        const struct qsv_metrics *m = at_narrowest(s, rank[i]);
         qsv_strbuf_printf(out, "%s%s %.6f +- %.6f", i > first ? ", " : "",
                           s->space->groups[rank[i]].name, qsv_metrics_kl(m),
                           qsv_metrics_kl_error(m));
@@ -198,7 +228,7 @@ static enum qsv_status note_ranking(struct qsv_qsvit *q)
         status = qsv_fail_memory(s->err, "the ranking of groups");
         goto out;
     }
-    rank_groups(&q->outlook, rank);
+    rank_groups(s, rank);
     print_ranked(&most, s, rank, 0, named);
     print_ranked(&least, s, rank, n - named, named);
     if (most.failed || least.failed)

@@ -33,8 +33,10 @@ struct world {
     char *block_names[MAX_LAYERS], *stage_names[MAX_LAYERS];
     char names[MAX_LAYERS][24], block_text[MAX_LAYERS][24], stage_text[MAX_LAYERS][24];
 
-    double kl[MAX_LAYERS][QSV_N_FORMATS]; /* alone */
+    double kl[MAX_LAYERS][QSV_N_FORMATS]; /* of rounding, alone */
+    double floor[MAX_LAYERS];             /* of any change at all; the largest counts, once */
     double among[MAX_LAYERS];             /* times its KL, when everything else is quantized */
+    double easier;      /* margin that the deciding images have more: seen in training */
     double judge_shift; /* points that the judging images' drop lies above the law's */
     uint64_t n_images[2];
     float *margin[2], *direction[2]; /* [n], [n][n_layers]; NULL: exact law, see `slope` */
@@ -64,16 +66,26 @@ static inline double world_normal(struct qsv_rng *r)
     return sum - 6;
 }
 
-static inline double combined_kl(const struct world *w, const uint8_t *formats)
+/* Of rounding alone; what any change does apart. */
+static inline double rounding_kl(const struct world *w, const uint8_t *formats)
 {
-    double alone = 0, among = 0, level = 0, bits = 0;
+    double alone = 0, among = 0, quantized = 0;
     for (uint32_t l = 0; l < w->n_layers; l++) {
         alone += w->kl[l][formats[l]];
         among += w->among[l] * w->kl[l][formats[l]];
-        bits += formats[l] == QSV_F32 ? 0 : 1;
+        quantized += formats[l] != QSV_F32;
     }
-    level = w->n_layers > 1 ? (bits - 1) / (w->n_layers - 1) : 0;
-    return bits == 0 ? 0 : alone * (1 - level) + among * level;
+    double level = w->n_layers > 1 ? (quantized - 1) / (w->n_layers - 1) : 0;
+    return quantized == 0 ? 0 : alone * (1 - level) + among * level;
+}
+
+static inline double floor_kl(const struct world *w, const uint8_t *formats)
+{
+    double most = 0;
+    for (uint32_t l = 0; l < w->n_layers; l++)
+        if (formats[l] != QSV_F32)
+            most = fmax(most, w->floor[l]);
+    return most;
 }
 
 static inline enum qsv_status world_note(void *context, const struct qsv_step *step,
@@ -91,8 +103,9 @@ static inline enum qsv_status world_note(void *context, const struct qsv_step *s
 static inline void answer_exact(const struct world *w, const uint8_t *formats, bool judging,
                                 struct qsv_metrics *m)
 {
-    double kl = combined_kl(w, formats), n = (double)m->n_images;
-    double drop = w->slope * kl + (judging && kl > 0 ? w->judge_shift : 0);
+    double rounding = rounding_kl(w, formats), n = (double)m->n_images;
+    double drop = w->slope * rounding + (judging && rounding > 0 ? w->judge_shift : 0);
+    double kl = rounding + floor_kl(w, formats);
     m->kl_sum = kl * n;
     m->kl_square_sum = 2 * kl * kl * n;
     m->n_only_baseline = (uint64_t)rint(drop * n / 100);
@@ -109,14 +122,18 @@ static inline void answer_images(const struct world *w, const uint8_t *formats,
         if (w->kl[l][formats[l]] > 0)
             used[n_used++] = l;
     }
-    double grow = alone > 0 ? combined_kl(w, formats) / alone : 1;
+    double grow = alone > 0 ? rounding_kl(w, formats) / alone : 1;
+    double chaos = sqrt(2 * floor_kl(w, formats));
+    struct qsv_rng other; /* no two settings change the same spikes */
+    qsv_rng_seed(&other, m->trial_id + set);
     for (uint32_t i = 0; i < n_used; i++) {
         double part = n_used > 1 ? w->among[used[i]] / grow : 1;
         strength[i] = sqrt(2 * w->kl[used[i]][formats[used[i]]] * grow * part);
     }
     for (uint64_t i = 0; i < m->n_images; i++) {
         const float *z = w->direction[set] + i * w->n_layers;
-        double move = 0, margin = w->margin[set][i];
+        double move = chaos * (world_unit(&other) * 2 - 1) * 1.7320508;
+        double margin = w->margin[set][i];
         for (uint32_t j = 0; j < n_used; j++)
             move += strength[j] * z[used[j]];
         double kl = move * move / 2;
@@ -236,6 +253,7 @@ static inline void build_law(struct world *w, struct qsv_rng *r)
             w->kl[l][f] = level * pow(fall, bits - 2) * (0.7 + 0.6 * world_unit(r));
         }
         w->among[l] = 1;
+        w->floor[l] = 0.01 * (1 - (double)l / w->n_layers);
         sum += w->kl[l][QSV_INT3];
     }
     for (uint32_t l = 0; l < w->n_layers; l++)
@@ -295,7 +313,8 @@ static inline void world_add_images(struct world *w, uint64_t seed, bool decide_
         w->direction[set] = malloc(n * w->n_layers * sizeof(float));
         assert(w->margin[set] && w->direction[set]);
         for (uint64_t i = 0; i < n; i++)
-            w->margin[set][i] = (float)(1.2 + world_normal(&r));
+            w->margin[set][i] =
+                (float)(1.2 + (set == QSV_DECIDE ? w->easier : 0) + world_normal(&r));
         for (uint64_t i = 0; i < n * w->n_layers; i++)
             w->direction[set][i] = (float)((world_unit(&r) * 2 - 1) * 1.7320508);
     }

@@ -40,7 +40,8 @@ static void test_unknown_keys(void **state)
     static const char *const rows[][2] = {
         {LEAST "modle: m\n",
          "d/c.yaml:4: unknown key 'modle', allowed are: model, pins, "
-         "shard_images, ranks, task_seconds, worker_timeout_s, run, dataset, calibration, search, "
+         "shard_images, ranks, task_seconds, worker_timeout_s, flush_interval_s, run, dataset, "
+         "calibration, search, "
          "quantizer, constraint, energy, scheduler; did you mean 'model'?"},
         {LEAST "Run: r\n", "unknown key 'Run', allowed are"},
         {LEAST "Run: r\n", "did you mean 'run'?"},
@@ -218,7 +219,8 @@ static void test_defaults(void **state)
     assert_int_equal(s->ranks, 0);
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
-    assert_string_equal(s->launcher, "local");
+    assert_true(s->flush_interval_s == 0);
+    assert_string_equal(s->scheduler.launcher, "local");
     assert_string_equal(s->run, "d/runs/sweep");
     assert_string_equal(s->text, LEAST);
     assert_int_equal(s->text_bytes, strlen(LEAST));
@@ -240,7 +242,7 @@ static void test_every_key(void **state)
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
         "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
-        "scheduler: {launcher: slurm}\nworker_timeout_s: 45\n";
+        "scheduler: {launcher: slurm}\nworker_timeout_s: 45\nflush_interval_s: 1.5\n";
     struct qsv_spec *s;
     struct qsv_error err;
     if (parse(&s, text, &err))
@@ -252,6 +254,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->ranks, 7);
     assert_true(s->task_seconds == 0.5);
     assert_true(s->worker_timeout_s == 45);
+    assert_true(s->flush_interval_s == 1.5);
     assert_int_equal(s->shard_images, 64);
     assert_string_equal(s->dataset.format, "hdf5");
     assert_string_equal(s->dataset.labels, "d/l");
@@ -284,7 +287,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->pins[2].line, 16);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
-    assert_string_equal(s->launcher, "slurm");
+    assert_string_equal(s->scheduler.launcher, "slurm");
     qsv_spec_destroy(s);
 }
 
@@ -294,7 +297,7 @@ static void test_late_failures(void **state)
     struct qsv_spec *s;
     struct qsv_error err;
     assert_int_equal(parse(&s, LEAST "scheduler:\n  launcher: pbs\n", &err), QSV_OK);
-    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->launcher),
+    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->scheduler.launcher),
                      QSV_EINPUT);
     assert_string_equal(err.text, "d/c.yaml:5: scheduler.launcher: found 'pbs'");
     qsv_spec_fail(s, "search.formats", &err, "%d too many", 3); /* a default */

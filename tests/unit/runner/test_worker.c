@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "jobs/setting.h"
+#include "results/ledger_file.h"
 #include "runner/transport_loop.h"
 #include "runner/worker.h"
 #include "tests/unit/runner/tiny.h"
@@ -41,6 +42,8 @@ struct stage {
     volatile sig_atomic_t flag;
     uint8_t formats[2][N_LAYERS];
 };
+
+static double flush_interval_s;
 
 static struct qsv_message receive(struct stage *s)
 {
@@ -106,6 +109,7 @@ static int setup(void **state)
         .clock = &test_clock,
         .stop = &s->flag,
         .worker_timeout_s = 50,
+        .flush_interval_s = flush_interval_s,
         .run_folder = s->run_folder,
         .exported = s->exported,
         .run = &s->in.run,
@@ -172,6 +176,91 @@ static void a_task_is_recorded_then_reported(void **state)
         }
         qsv_message_fini(&m);
     }
+}
+
+static bool is_recorded(const struct stage *s, const char *segment)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/segments/%s.h5", s->run_folder, segment);
+    return access(path, F_OK) == 0;
+}
+
+static void assert_silent(struct stage *s)
+{
+    struct qsv_transport *t = qsv_loop_end(s->loop, 0);
+    struct qsv_parcel p;
+    assert_int_equal(t->poll(t, &p, &err), QSV_OK);
+    assert_null(p.data);
+}
+
+static int setup_gathering(void **state)
+{
+    flush_interval_s = 3600;
+    int failed = setup(state);
+    flush_interval_s = 0;
+    return failed;
+}
+
+/* The second is there already when the first is done; then there is no third to wait for. */
+static void tasks_are_recorded_together_then_reported(void **state)
+{
+    struct stage *s = *state;
+    make_run_folder(s);
+    give_task(s, QSV_TASK_EVALUATE, 0, 1, 2);
+    give_task(s, QSV_TASK_EVALUATE, 1, 2, 2);
+    step(s);
+    assert_false(is_recorded(s, "3-1-1"));
+    assert_silent(s);
+    step(s);
+    struct qsv_message first = receive(s), second = receive(s);
+    assert_int_equal(first.type, QSV_MESSAGE_DONE);
+    assert_int_equal(second.type, QSV_MESSAGE_DONE);
+    assert_int_equal(first.u.done.n_records, 2);
+    assert_int_equal(second.u.done.n_records, 4);
+    /* Whoever deletes the segment must know all that it holds. */
+    assert_string_equal(first.u.done.segment, "");
+    assert_string_equal(second.u.done.segment, "3-1-1");
+    struct qsv_ledger l = {0};
+    char path[160];
+    snprintf(path, sizeof path, "%s/segments/3-1-1.h5", s->run_folder);
+    assert_int_equal(qsv_ledger_describe(&l, &s->in.run, &err), QSV_OK);
+    assert_int_equal(qsv_ledger_read_segment(&l, path, &err), QSV_OK);
+    assert_int_equal(l.n_evaluations, 6);
+    assert_int_equal(l.n_trials, 2);
+    qsv_ledger_fini(&l);
+    qsv_message_fini(&first);
+    qsv_message_fini(&second);
+}
+
+static void what_waits_is_recorded_before_it_stops(void **state)
+{
+    struct stage *s = *state;
+    const struct qsv_message stop = {.type = QSV_MESSAGE_STOP};
+    make_run_folder(s);
+    give_task(s, QSV_TASK_EVALUATE, 0, 1, 2);
+    give_task(s, QSV_TASK_EVALUATE, 1, 2, 2);
+    step(s);
+    assert_silent(s);
+    send_message(s, &stop);
+    step(s);
+    assert_int_equal(receive(s).type, QSV_MESSAGE_BYE);
+    assert_true(is_recorded(s, "3-1-1"));
+}
+
+static void what_waits_is_recorded_when_the_next_task_fails(void **state)
+{
+    struct stage *s = *state;
+    make_run_folder(s);
+    give_task(s, QSV_TASK_EVALUATE, 0, 1, 1);
+    give_task(s, QSV_TASK_VERIFY, 1, 1, 1); /* there is no such file */
+    step(s);
+    step(s);
+    struct qsv_message first = receive(s), second = receive(s);
+    assert_int_equal(first.type, QSV_MESSAGE_DONE);
+    assert_string_equal(first.u.done.segment, "3-1-1");
+    assert_true(is_recorded(s, "3-1-1"));
+    assert_int_equal(second.type, QSV_MESSAGE_FAILED);
+    qsv_message_fini(&first);
 }
 
 static void what_cannot_be_recorded_is_no_success(void **state)
@@ -295,12 +384,16 @@ static void a_wrong_message_is_an_error(void **state)
     assert_int_equal(qsv_worker_step(s->worker, &idle, &err), QSV_EFAILED);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)      cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define GATHERING(f) cmocka_unit_test_setup_teardown(f, setup_gathering, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_task_is_recorded_then_reported),
+        GATHERING(tasks_are_recorded_together_then_reported),
+        GATHERING(what_waits_is_recorded_before_it_stops),
+        GATHERING(what_waits_is_recorded_when_the_next_task_fails),
         CASE(what_cannot_be_recorded_is_no_success),
         CASE(an_exported_network_is_run_and_not_recorded),
         CASE(a_signal_ends_the_task),

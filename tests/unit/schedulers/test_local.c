@@ -24,7 +24,7 @@ static const struct qsv_local_machine machine = {
 static const char *in_environment(const struct qsv_local_plan *p, const char *name)
 {
     size_t n = strlen(name);
-    for (char **e = p->environment; *e; e++)
+    for (char **e = p->environment.list; *e; e++)
         if (!strncmp(*e, name, n) && (*e)[n] == '=')
             return *e + n + 1;
     return NULL;
@@ -39,9 +39,9 @@ static void test_command_line(void **state)
     struct qsv_local_plan p;
     struct qsv_launch launch = {.ranks = 4, .argv = arguments};
     assert_int_equal(qsv_local_plan_create(&p, &launch, &machine, NULL), QSV_OK);
-    for (size_t i = 0; expected[i] || p.argv[i]; i++) {
-        assert_non_null(p.argv[i]);
-        assert_string_equal(p.argv[i], expected[i]);
+    for (size_t i = 0; expected[i] || p.argv.list[i]; i++) {
+        assert_non_null(p.argv.list[i]);
+        assert_string_equal(p.argv.list[i], expected[i]);
     }
     assert_string_equal(in_environment(&p, "QSV_OUTPUT"), "00abc");
     qsv_local_plan_fini(&p);
@@ -53,7 +53,7 @@ static void test_one_rank_more_than_cores(void **state)
     struct qsv_local_plan p;
     struct qsv_launch launch = {.ranks = 0, .argv = arguments};
     assert_int_equal(qsv_local_plan_create(&p, &launch, &machine, NULL), QSV_OK);
-    assert_string_equal(p.argv[5], "7");
+    assert_string_equal(p.argv.list[5], "7");
     qsv_local_plan_fini(&p);
 }
 

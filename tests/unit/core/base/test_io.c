@@ -41,7 +41,7 @@ static void what_is_no_fault_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",          "write",           "write:",       "write:0",     "write:-1", "write:x",
+        "x",         "write",           "write:",       "write:0",     "write:-1", "write:x",
         "read:1",    "write:1:",        "write:1:ENO",  "write:1EIO",  "writes:1", ":1",
         "write:1++", "write:1:ENOSPC ", "write: 1:EIO", "write:1+EIO", "WRITE:1",
     };

@@ -1,0 +1,87 @@
+#include "schedulers/cluster.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "schedulers/program.h"
+
+static void add_options(struct qsv_words *out, const struct qsv_launch *launch)
+{
+    for (size_t i = 0; i < launch->how->launcher_options.n; i++)
+        qsv_words_add(out, launch->how->launcher_options.v[i]);
+}
+
+/* Without --kill-on-bad-exit a job whose rank died hangs until its time limit. */
+static void srun_words(struct qsv_words *out, const struct qsv_launch *launch)
+{
+    qsv_words_add(out, "srun");
+    qsv_words_addf(out, "--mpi=%s", launch->how->mpi);
+    qsv_words_add(out, "--kill-on-bad-exit=1");
+    if (launch->ranks)
+        qsv_words_addf(out, "--ntasks=%u", launch->ranks);
+    add_options(out, launch);
+}
+
+static void mpirun_words(struct qsv_words *out, const struct qsv_launch *launch)
+{
+    qsv_words_add(out, "mpirun");
+    if (launch->ranks) {
+        qsv_words_add(out, "-np");
+        qsv_words_addf(out, "%u", launch->ranks);
+    }
+    add_options(out, launch);
+}
+
+/* Becomes the launcher: whoever signals this process signals it. */
+static enum qsv_status become(const struct qsv_launcher *l, const struct qsv_launch *launch,
+                              struct qsv_error *err)
+{
+    struct qsv_words words = {0};
+    char *program;
+    enum qsv_status st = qsv_program_path(&program, err);
+    if (st)
+        return st;
+    l->words(&words, launch);
+    qsv_words_add(&words, program);
+    for (size_t i = 1; launch->argv[0] && launch->argv[i]; i++)
+        qsv_words_add(&words, launch->argv[i]);
+    if (words.failed) {
+        st = qsv_fail_memory(err, "the launcher's command line");
+    } else {
+        execvp(words.list[0], words.list);
+        st = qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", words.list[0], strerror(errno));
+    }
+    free(program);
+    qsv_words_fini(&words);
+    return st;
+}
+
+static enum qsv_status run_srun(const struct qsv_launch *launch, struct qsv_error *err)
+{
+    if (!getenv("SLURM_JOB_ID"))
+        return qsv_fail(err, QSV_EUSAGE,
+                        "scheduler.launcher is 'srun', but this is no Slurm job: hand the sweep to "
+                        "Slurm with qsvit submit, or run it on this machine with --launcher local");
+    return become(&qsv_launcher_srun, launch, err);
+}
+
+static enum qsv_status run_mpirun(const struct qsv_launch *launch, struct qsv_error *err)
+{
+    return become(&qsv_launcher_mpirun, launch, err);
+}
+
+const struct qsv_launcher qsv_launcher_srun = {
+    .name = "srun",
+    .summary = "srun, in a Slurm job",
+    .run = run_srun,
+    .words = srun_words,
+};
+
+const struct qsv_launcher qsv_launcher_mpirun = {
+    .name = "mpirun",
+    .summary = "mpirun, on the machines of a job or of a list of hosts",
+    .run = run_mpirun,
+    .words = mpirun_words,
+};
