@@ -51,6 +51,7 @@ static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, ui
 static const struct kind kinds[] = {
     {QSV_TASK_EVALUATE, true, evaluate},
     {QSV_TASK_VERIFY, false, verify},
+    {QSV_TASK_AHEAD, false, evaluate},
 };
 
 static const struct kind *find_kind(enum qsv_task_kind kind)

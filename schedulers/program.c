@@ -123,6 +123,9 @@ static enum qsv_status wait_for(struct child *c, struct qsv_output *o, char *con
     o->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (!ended)
         return qsv_fail(err, QSV_EFAILED, "%s has not answered within %g s", argv[0], limit_s);
+    if (c->failure == ENOENT)
+        return qsv_fail(err, QSV_EFAILED, "cannot start %s: there is no such command here",
+                        argv[0]);
     if (c->failure)
         return qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", argv[0], strerror(c->failure));
     if (o->out.failed || o->err.failed)
