@@ -291,3 +291,14 @@ void qsv_lock_look(const char *run_folder, struct qsv_lock_holder *out)
         close(fd);
     free(path);
 }
+
+void qsv_lock_break(const char *run_folder, const struct qsv_lock_holder *holder)
+{
+    struct qsv_lock_holder now;
+    qsv_lock_look(run_folder, &now);
+    char *path = qsv_file_join(run_folder, "lock");
+    if (path && now.pid == holder->pid && !strcmp(now.host, holder->host) &&
+        now.since_unix_s == holder->since_unix_s)
+        unlink(path);
+    free(path);
+}

@@ -46,4 +46,8 @@ struct qsv_lock_holder {
 
 void qsv_lock_look(const char *run_folder, struct qsv_lock_holder *out);
 
+/* Removes the lock of a holder that somebody else knows to be gone, unless another one has it by
+ * now. */
+void qsv_lock_break(const char *run_folder, const struct qsv_lock_holder *holder);
+
 #endif

@@ -13,7 +13,7 @@
 #include "schedulers/launcher.h"
 
 struct values {
-    const char *spec, *run;
+    const char *spec, *run, *paths_from, *launcher;
     uint64_t ranks;
     bool fresh, dry_run;
 };
@@ -23,6 +23,10 @@ static const struct qsv_option options[] = {
      "the sweep's spec (qsvit help spec)"},
     {QSV_OPTION_TEXT, "run", 0, "FOLDER", offsetof(struct values, run), false, NULL, 0,
      "the run's folder, in place of the spec's"},
+    {QSV_OPTION_TEXT, "paths-from", 0, "FOLDER", offsetof(struct values, paths_from), false, NULL,
+     0, "where the spec's relative paths are taken from, in place of its own folder"},
+    {QSV_OPTION_TEXT, "launcher", 0, "NAME", offsetof(struct values, launcher), false, NULL, 0,
+     "local, srun or mpirun, in place of the spec's"},
     {QSV_OPTION_COUNT, "ranks", 0, "N", offsetof(struct values, ranks), false, NULL, 65536,
      "MPI ranks to start, in place of the spec's; one coordinates, 1 does everything itself"},
     {QSV_OPTION_FLAG, "fresh", 0, NULL, offsetof(struct values, fresh), false, NULL, 0,
@@ -55,25 +59,34 @@ static char *name_libraries(bool mpi)
     return b.text;
 }
 
+static enum qsv_status replace_text(char **field, const char *text, struct qsv_error *err)
+{
+    char *copy = text ? qsv_strdup(text) : NULL;
+    if (!text)
+        return QSV_OK;
+    if (!copy)
+        return qsv_fail_memory(err, text);
+    free(*field);
+    *field = copy;
+    return QSV_OK;
+}
+
 static enum qsv_status read_spec(struct qsv_spec **out, const struct values *v,
                                  struct qsv_error *err)
 {
-    enum qsv_status st = qsv_spec_read(out, v->spec, err);
+    enum qsv_status st = qsv_spec_read_from(out, v->spec, v->paths_from, err);
     if (st)
         return st;
     if (v->ranks)
         (*out)->ranks = (uint32_t)v->ranks;
-    if (!v->run)
-        return QSV_OK;
-    char *run = qsv_strdup(v->run);
-    if (!run) {
+    st = replace_text(&(*out)->run, v->run, err);
+    if (!st)
+        st = replace_text(&(*out)->scheduler.launcher, v->launcher, err);
+    if (st) {
         qsv_spec_destroy(*out);
         *out = NULL;
-        return qsv_fail_memory(err, v->run);
     }
-    free((*out)->run);
-    (*out)->run = run;
-    return QSV_OK;
+    return st;
 }
 
 static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invocation *in,
@@ -82,9 +95,39 @@ static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invo
     const struct qsv_launcher *launcher = qsv_launcher_find(spec->scheduler.launcher);
     const struct qsv_launch how = {spec->ranks, in->argv, &spec->scheduler};
     if (!launcher)
-        return qsv_spec_fail(spec, "scheduler.launcher", err, "there is no launcher '%s'",
-                             spec->scheduler.launcher);
+        return qsv_spec_fail(spec, "scheduler.launcher", err, "found '%s', expected one of: %s",
+                             spec->scheduler.launcher, qsv_launcher_names());
     return launcher->run(&how, err);
+}
+
+/* Without PMIx, or another MPI's launcher: rank 0 alone says so. */
+static enum qsv_status fail_apart(const struct qsv_rank_info *info, int mpi_ranks,
+                                  struct qsv_error *err)
+{
+    struct qsv_strbuf found = {0};
+    if (mpi_ranks)
+        qsv_strbuf_printf(&found, ", but MPI knows of %d", mpi_ranks);
+    qsv_fail(err, QSV_EUSAGE,
+             "the launcher has started %u programs%s: they are no ranks of one job, because the "
+             "launcher and this MPI do not find each other; with srun set scheduler.mpi to pmix "
+             "(srun --mpi=pmix), or scheduler.launcher to mpirun",
+             info->ranks, found.len ? found.text : "");
+    qsv_strbuf_fini(&found);
+    if (info->rank != 0 && err)
+        *err->text = '\0';
+    return QSV_EUSAGE;
+}
+
+/* What can be told before MPI begins, which ends the program itself where it can't. */
+static enum qsv_status check_launcher(const struct qsv_rank_info *info, struct qsv_error *err)
+{
+    if (info->way == QSV_WAY_NONE && info->ranks > 1)
+        return fail_apart(info, 0, err);
+    if (info->way == QSV_WAY_PMI && info->rank == 0)
+        fputs("qsvit: started through PMI; an Open MPI that was built without it ends here: "
+              "then set scheduler.mpi to pmix (srun --mpi=pmix)\n",
+              stderr);
+    return QSV_OK;
 }
 
 static enum qsv_status check_size(const struct qsv_rank_info *info, const struct qsv_transport *t,
@@ -92,10 +135,7 @@ static enum qsv_status check_size(const struct qsv_rank_info *info, const struct
 {
     if (info->ranks == 0 || info->ranks == (uint32_t)t->size)
         return QSV_OK;
-    return qsv_fail(err, QSV_EUSAGE,
-                    "the launcher started %u ranks, but MPI knows of %d: launcher and MPI library "
-                    "do not belong together (srun: try --mpi=pmix)",
-                    info->ranks, t->size);
+    return fail_apart(info, t->size, err);
 }
 
 /* Of a stop. What is left of the ten seconds in which all must be over is for the launcher. */
@@ -147,7 +187,10 @@ static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info
                                  struct qsv_error *err)
 {
     struct qsv_transport *mpi;
-    enum qsv_status st = qsv_mpi_begin(&mpi, err);
+    qsv_stop_on_signals(); /* one may come while MPI begins */
+    enum qsv_status st = check_launcher(info, err);
+    if (!st)
+        st = qsv_mpi_begin(&mpi, err);
     if (st)
         return st;
     char *libraries = name_libraries(true);
@@ -218,14 +261,15 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_run = {
     .name = "run",
     .summary = "Runs a sweep, or goes on with one",
-    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--fresh] [--dry-run]",
-    .details = "Searches for the cheapest setting within the spec's constraint, writes the\n"
-               "selected network and prints a summary. Starts mpirun itself where no MPI\n"
-               "launcher has started it.\n"
-               "\n"
-               "What is recorded in the run's folder is not evaluated again: after an\n"
-               "interruption the same command goes on. Ends with status 75 when it was asked\n"
-               "to stop (INT, TERM, USR1), 3 where no setting meets the constraint.",
+    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--launcher NAME] [--fresh] [--dry-run]",
+    .details =
+        "Searches for the cheapest setting within the spec's constraint, writes the\n"
+        "selected network and prints a summary. Starts mpirun itself where no MPI\n"
+        "launcher has started it.\n"
+        "\n"
+        "What is recorded in the run's folder is not evaluated again: after an\n"
+        "interruption the same command goes on. Ends with status 75 when it was asked\n"
+        "to stop (INT, TERM, USR1) or a rank was lost, 3 where no setting meets the constraint.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

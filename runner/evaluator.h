@@ -8,6 +8,7 @@
 #include "jobs/spec.h"
 #include "results/store.h"
 #include "runner/coordinator.h"
+#include "runner/live.h"
 #include "runner/progress.h"
 
 struct qsv_run_evaluator;
@@ -18,6 +19,7 @@ struct qsv_run_evaluator_setup { /* the pointers outlive the evaluator */
     const struct qsv_run *run;
     const struct qsv_spec *spec;   /* whose bound says what is the best so far */
     struct qsv_progress *progress; /* may be NULL */
+    struct qsv_live_writer *live;  /* may be NULL */
 };
 
 enum qsv_status qsv_run_evaluator_create(struct qsv_run_evaluator **out,

@@ -166,6 +166,15 @@ void qsv_progress_best(struct qsv_progress *p, double avg_bits, double top1_drop
     p->best_drop = top1_drop;
 }
 
+void qsv_progress_look(const struct qsv_progress *p, struct qsv_progress_view *out)
+{
+    *out = (struct qsv_progress_view){.step = ""};
+    if (p)
+        *out = (struct qsv_progress_view){
+            p->step,   p->n_trials,   p->n_images,          p->n_recorded,
+            p->n_done, p->n_forwards, now_s(p) - p->began_s};
+}
+
 void qsv_progress_clear(struct qsv_progress *p)
 {
     if (!p || !p->drawn)

@@ -32,6 +32,15 @@ void qsv_progress_say(struct qsv_progress *p, const char *format, ...)
 /* The best setting so far: shown from now on; avg_bits 0: none. */
 void qsv_progress_best(struct qsv_progress *p, double avg_bits, double top1_drop);
 
+/* The call that goes on, or the last one. */
+struct qsv_progress_view {
+    const char *step; /* valid until the next call begins */
+    uint32_t n_trials;
+    uint64_t n_images, n_recorded, n_done, n_forwards; /* as above; recorded before it began */
+    double passed_s;
+};
+void qsv_progress_look(const struct qsv_progress *p, struct qsv_progress_view *out);
+
 /* Erases the moving line: before something else is printed, and before the end. */
 void qsv_progress_clear(struct qsv_progress *p);
 

@@ -10,6 +10,8 @@
 #include "runner/aside.h"
 #include "runner/earlier.h"
 #include "runner/inputs.h"
+#include "runner/leftover.h"
+#include "runner/live.h"
 #include "runner/selected.h"
 #include "runner/stop.h"
 #include "runner/summary.h"
@@ -27,6 +29,7 @@ struct progressing {
     struct qsv_coordinator *coordinator;
     struct qsv_store *store;
     struct qsv_progress *progress;
+    struct qsv_live_writer live;
     struct qsv_run_evaluator *evaluator;
     struct qsv_space *space;
     struct qsv_selection selection;
@@ -96,8 +99,10 @@ static enum qsv_status open_store(struct progressing *p, struct qsv_error *err)
     fill_provenance(p);
     if (p->sweep->fresh)
         st = qsv_aside_move(spec->run, p->sweep->log, err);
-    if (!st)
+    if (!st) {
+        qsv_leftover_clear(spec->run, p->sweep->log);
         st = qsv_store_open(&p->store, spec->run, &p->in->run, &warnings, err);
+    }
     if (warnings.len)
         fputs(warnings.text, p->sweep->log);
     qsv_strbuf_fini(&warnings);
@@ -145,12 +150,21 @@ static void say_what_begins(struct progressing *p)
                      qsv_store_record_count(p->store), workers, workers == 1 ? "" : "s", h->isa);
 }
 
+static void begin_live(struct progressing *p)
+{
+    p->live = (struct qsv_live_writer){.clock = p->sweep->clock,
+                                       .coordinator = p->coordinator,
+                                       .progress = p->progress,
+                                       .attempt = qsv_store_attempt(p->store)};
+    qsv_live_begin(&p->live, p->sweep->spec->run);
+}
+
 static enum qsv_status search(struct progressing *p, struct qsv_error *err)
 {
     const struct qsv_spec *spec = p->sweep->spec;
     const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
-    const struct qsv_run_evaluator_setup setup = {p->store, p->coordinator, &p->in->run, spec,
-                                                  p->progress};
+    const struct qsv_run_evaluator_setup setup = {p->store, p->coordinator, &p->in->run,
+                                                  spec,     p->progress,    &p->live};
     if (!strategy)
         return qsv_fail(err, QSV_EINPUT, "%s: unknown strategy '%s', known: %s", spec->path,
                         spec->search.strategy, qsv_strategy_names());
@@ -216,11 +230,13 @@ static enum qsv_status run_search(struct progressing *p, struct qsv_error *err)
     st = begin_search(p, err);
     if (!st) {
         say_what_begins(p);
+        begin_live(p);
         st = search(p, err);
     }
     if (!st)
         st = export_selected(p, err);
     size_t n_records = qsv_store_record_count(p->store);
+    qsv_live_end(&p->live);
     st = close_store(p, st, err);
     if (!st)
         st = print_summary(p, n_records, err);

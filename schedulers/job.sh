@@ -19,7 +19,6 @@
 
 # Restarts so far: of this job, and of those that it is the successor of.
 restarts=$((${SLURM_RESTART_COUNT:-0} + ${QSV_RESTARTED:-0}))
-export QSV_RESTARTS=$restarts # qsvit run refuses to go on in vain: status 4
 
 say() {
     echo "$(date '+%F %T') job ${SLURM_JOB_ID:-none}: $*"
@@ -100,6 +99,7 @@ if ! command -v scontrol >/dev/null && [ "$restarts" -lt "$max_restarts" ]; then
 fi
 
 say "restart $restarts on ${SLURM_JOB_NODELIST:-this machine}"
+"$qsvit" headway "$run" "$restarts" || finish $? # not for ever, where nothing gets recorded
 status=75
 if [ $signals = 0 ]; then
     launch &
@@ -114,7 +114,7 @@ say "the ranks have ended with status $status"
 case $status in
 0 | 2 | 3 | 4) # the end, or nothing that another start would change
     finish $status ;;
-75 | 132 | 134 | 135 | 136 | 137 | 139 | 253) # asked to stop, or a rank was lost
+75 | 137 | 253) # asked to stop; a rank was killed, or had no memory left
     restart $status ;;
 *) # asked to stop, but before it could say so
     [ $signals = 0 ] || restart $status

@@ -49,8 +49,11 @@ struct qsv_rank_info qsv_rank_info_read(void)
     static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"};
     struct qsv_rank_info info = {0};
-    for (size_t i = 0; i < sizeof ranks / sizeof *ranks && !info.launched; i++)
+    static const enum qsv_way ways[] = {QSV_WAY_MPI, QSV_WAY_MPI, QSV_WAY_PMI};
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks && !info.launched; i++) {
         info.launched = read_number(ranks[i], &info.rank);
+        info.way = info.launched ? ways[i] : QSV_WAY_NONE;
+    }
     /* A shell that srun started has a step of one task: that is no launch of ours. */
     uint32_t tasks = 0;
     if (!info.launched && read_number("SLURM_STEP_NUM_TASKS", &tasks) && tasks > 1)

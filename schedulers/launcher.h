@@ -11,9 +11,17 @@
 #include "jobs/spec.h"
 #include "schedulers/words.h"
 
+/* By what ranks of one job find each other. */
+enum qsv_way {
+    QSV_WAY_NONE, /* the launcher offers nothing: every process will be alone */
+    QSV_WAY_PMI,  /* Slurm's older interface, which an MPI has or has not */
+    QSV_WAY_MPI   /* PMIx, or MPI's own launcher */
+};
+
 /* What the environment says about this process. */
 struct qsv_rank_info {
-    bool launched;  /* an MPI launcher has started it: mpirun, srun, ... */
+    bool launched; /* an MPI launcher has started it: mpirun, srun, ... */
+    enum qsv_way way;
     uint32_t rank;  /* 0 where not launched */
     uint32_t ranks; /* that the launcher says there are; 0: it does not say. MPI must find as many:
                        otherwise the launcher and this program's MPI do not know each other, and

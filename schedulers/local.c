@@ -179,7 +179,8 @@ static int wait_for(struct job *j, int signals)
 /* The status that a rank's exit status stands for, as qsv_status_exit gives it. */
 static enum qsv_status status_of(int code)
 {
-    static const enum qsv_status known[] = {QSV_OK, QSV_EINPUT, QSV_EUNMET, QSV_ESTOPPED};
+    static const enum qsv_status known[] = {QSV_OK, QSV_EINPUT, QSV_EUNMET, QSV_ESTUCK,
+                                            QSV_ESTOPPED};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (qsv_status_exit(known[i]) == code)
             return known[i];

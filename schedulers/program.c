@@ -123,6 +123,9 @@ static enum qsv_status wait_for(struct child *c, struct qsv_output *o, char *con
     o->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (!ended)
         return qsv_fail(err, QSV_EFAILED, "%s has not answered within %g s", argv[0], limit_s);
+    if (c->failure == ENOENT)
+        return qsv_fail(err, QSV_EFAILED, "cannot start %s: there is no such command here",
+                        argv[0]);
     if (c->failure)
         return qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", argv[0], strerror(c->failure));
     if (o->out.failed || o->err.failed)
@@ -153,7 +156,7 @@ void qsv_output_words(const struct qsv_output *o, struct qsv_strbuf *line)
 {
     const struct qsv_strbuf *from = o->err.len ? &o->err : &o->out;
     const char *text = from->len ? from->text : "";
-    for (const char *more = ""; *text; text += strspn(text, " \r\n")) {
+    for (const char *more = ""; *text; text += strspn(text, " \t\r\n")) {
         size_t n = strcspn(text, "\r\n");
         if (n)
             qsv_strbuf_printf(line, "%s%.*s", more, (int)n, text);

@@ -58,6 +58,8 @@ int qsv_status_exit(enum qsv_status code)
         return 2;
     case QSV_EUNMET:
         return 3;
+    case QSV_ESTUCK:
+        return 4;
     case QSV_ESTOPPED:
         return 75;
     case QSV_EIO:

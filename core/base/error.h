@@ -16,6 +16,7 @@ enum qsv_status {
     QSV_EINPUT,    /* a file, spec or expression of the user's is wrong: exit status 2 */
     QSV_EIDENTITY, /* a run of another identity, or one held by another process: exit status 2 */
     QSV_EUNMET,    /* no setting meets the constraint: exit status 3 */
+    QSV_ESTUCK,    /* started again and again without getting ahead: exit status 4 */
     QSV_ESTOPPED,  /* asked to stop before the end; what is recorded stays: exit status 75 */
     QSV_EIO,       /* a read or write failed: exit status 1 */
     QSV_ENOMEM,    /* out of memory: exit status 1 */
