@@ -198,7 +198,6 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     const struct kind *kind = find_kind(t->kind);
     double began_s = clock->now_s(clock->context);
     w->look_s = began_s;
-    w->beat_s = began_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
     enum qsv_status st = perform(w, kind, t, d, err);
     d->seconds = clock->now_s(clock->context) - began_s;
     if (st)
