@@ -214,7 +214,8 @@ struct qsv_spec_words qsv_spec_key_allowed(const struct qsv_spec_key *k)
     case QSV_KEY_WORD:
         return (struct qsv_spec_words){"a word without blanks, quotes, backslashes or #"};
     case QSV_KEY_SIZE:
-        return (struct qsv_spec_words){"a size as in 4G: K, M, G or T, without a letter M"};
+        return (struct qsv_spec_words){
+            "a size as in 64G or 500M (K, M, G, T; M where there is none)"};
     case QSV_KEY_TIME:
         return (struct qsv_spec_words){
             "a time as in 90 (minutes), 4:00:00 or 1-12 (days-hours), up to 3650 days"};

@@ -17,11 +17,12 @@ struct qsv_worker {
     struct qsv_workbench *bench;
     struct qsv_stop stop;
     bool told_to_stop, done;
-    struct qsv_message next; /* came while a task was in work; type 0: none */
-    struct qsv_batch batch;  /* done, not recorded yet */
-    uint32_t n_segments;     /* written so far: the sequence in their names */
-    double look_s;           /* when to look for a stop next */
-    double beat_s;           /* when to let itself be heard next */
+    struct qsv_message *next; /* [n_next] came while a task was in work, in their order */
+    size_t n_next, cap_next;
+    struct qsv_batch batch; /* done, not recorded yet */
+    uint32_t n_segments;    /* written so far: the sequence in their names */
+    double look_s;          /* when to look for a stop next */
+    double beat_s;          /* when to let itself be heard next */
 };
 
 /* One row a kind of task: how a shard's records of it come about. */
@@ -77,7 +78,7 @@ static void let_be_heard(struct qsv_worker *w, double now_s)
     send_to_coordinator(w, &alive, NULL);
 }
 
-/* Has a stop come? Else only the next task can; it waits for its turn. */
+/* Has a stop come? Else only the next tasks can; they wait for their turn. */
 static bool take_stop(struct qsv_worker *w)
 {
     struct qsv_parcel p;
@@ -86,8 +87,9 @@ static bool take_stop(struct qsv_worker *w)
         return false;
     if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
         w->told_to_stop = m.type == QSV_MESSAGE_STOP;
-        if (m.type == QSV_MESSAGE_TASK && !w->next.type)
-            w->next = m;
+        if (m.type == QSV_MESSAGE_TASK &&
+            qsv_grow(&w->next, &w->cap_next, w->n_next + 1, sizeof *w->next))
+            w->next[w->n_next++] = m;
         else
             qsv_message_fini(&m);
     }
@@ -142,7 +144,9 @@ void qsv_worker_destroy(struct qsv_worker *w)
     if (!w)
         return;
     qsv_workbench_destroy(w->bench);
-    qsv_message_fini(&w->next);
+    for (size_t i = 0; i < w->n_next; i++)
+        qsv_message_fini(&w->next[i]);
+    free(w->next);
     qsv_batch_fini(&w->batch);
     free(w);
 }
@@ -243,9 +247,9 @@ static enum qsv_status flush(struct qsv_worker *w, struct qsv_error *err)
 /* Whether there is more to do: then results may wait. */
 static bool is_next_here(struct qsv_worker *w)
 {
-    if (!w->next.type)
+    if (!w->n_next)
         take_stop(w);
-    return w->next.type && !w->told_to_stop;
+    return w->n_next && !w->told_to_stop;
 }
 
 static enum qsv_status keep(struct qsv_worker *w, struct qsv_task *t, struct qsv_done *d,
@@ -308,11 +312,12 @@ static enum qsv_status receive(struct qsv_worker *w, struct qsv_message *m, bool
                                struct qsv_error *err)
 {
     struct qsv_parcel p;
-    *m = w->next;
-    w->next = (struct qsv_message){0};
-    *came = m->type != 0;
-    if (*came)
+    *came = w->n_next > 0;
+    if (*came) {
+        *m = w->next[0];
+        memmove(w->next, w->next + 1, --w->n_next * sizeof *w->next);
         return QSV_OK;
+    }
     enum qsv_status st = w->setup.transport->poll(w->setup.transport, &p, err);
     if (st || !p.data)
         return st;

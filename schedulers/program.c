@@ -156,7 +156,7 @@ void qsv_output_words(const struct qsv_output *o, struct qsv_strbuf *line)
 {
     const struct qsv_strbuf *from = o->err.len ? &o->err : &o->out;
     const char *text = from->len ? from->text : "";
-    for (const char *more = ""; *text; text += strspn(text, " \r\n")) {
+    for (const char *more = ""; *text; text += strspn(text, " \t\r\n")) {
         size_t n = strcspn(text, "\r\n");
         if (n)
             qsv_strbuf_printf(line, "%s%.*s", more, (int)n, text);

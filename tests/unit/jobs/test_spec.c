@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -117,7 +119,7 @@ static void test_wrong_values(void **state)
         {"pins: head\n",
          "d/c.yaml:1: pins: found 'head', expected a map of layer name patterns to formats"},
         {"pins:\n  head: int4\n  a.*: 4\n", "d/c.yaml:3: a.*: found '4', expected a format: f32"},
-        {"scheduler: {launcher: }\n", "scheduler.launcher: found nothing, expected text"},
+        {"scheduler: {launcher: }\n", "scheduler.launcher: found nothing, expected a word"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_refused(rows[i][0], rows[i][1]);
@@ -220,7 +222,18 @@ static void test_defaults(void **state)
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
     assert_true(s->flush_interval_s == 0);
-    assert_string_equal(s->scheduler.launcher, "local");
+    const struct qsv_spec_scheduler *h = &s->scheduler;
+    assert_string_equal(h->launcher, "local");
+    assert_string_equal(h->mpi, "pmix");
+    assert_true(!h->job_name && !h->partition && !h->account && !h->qos && !h->constraint);
+    assert_true(!h->memory && !h->mail_user && !h->time_s);
+    assert_int_equal(h->nodes, 1);
+    assert_int_equal(h->ranks_per_node, 0);
+    assert_int_equal(h->threads_per_rank, 1);
+    assert_int_equal(h->launcher_options.n + h->sbatch_options.n + h->setup.n, 0);
+    assert_string_equal(h->mail_type, "END,FAIL");
+    assert_int_equal(h->signal_lead_s, 120);
+    assert_int_equal(h->max_restarts, 100);
     assert_string_equal(s->run, "d/runs/sweep");
     assert_string_equal(s->text, LEAST);
     assert_int_equal(s->text_bytes, strlen(LEAST));
@@ -242,7 +255,13 @@ static void test_every_key(void **state)
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
         "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
-        "scheduler: {launcher: slurm}\nworker_timeout_s: 45\nflush_interval_s: 1.5\n";
+        "scheduler: {launcher: srun, mpi: pmix_v4, launcher_options: [--cpu-bind=cores, '-v'],\n"
+        "  job_name: j, partition: 'p,q', account: a, qos: q, constraint: '[a|b]&c*2', nodes: 2,\n"
+        "  ranks_per_node: 3, threads_per_rank: 4, memory: 64G, time: 1-12:30, mail_user: u@h,\n"
+        "  mail_type: ALL, sbatch_options: ['--comment=a b'], setup: ['module load x', "
+        "\"a\\nb\"],\n"
+        "  signal_lead_s: 5, max_restarts: 6}\n"
+        "worker_timeout_s: 45\nflush_interval_s: 1.5\n";
     struct qsv_spec *s;
     struct qsv_error err;
     if (parse(&s, text, &err))
@@ -287,8 +306,126 @@ static void test_every_key(void **state)
     assert_int_equal(s->pins[2].line, 16);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
-    assert_string_equal(s->scheduler.launcher, "slurm");
+    const struct qsv_spec_scheduler *h = &s->scheduler;
+    assert_string_equal(h->launcher, "srun");
+    assert_string_equal(h->mpi, "pmix_v4");
+    assert_int_equal(h->launcher_options.n, 2);
+    assert_string_equal(h->launcher_options.v[0], "--cpu-bind=cores");
+    assert_string_equal(h->launcher_options.v[1], "-v");
+    assert_string_equal(h->job_name, "j");
+    assert_string_equal(h->partition, "p,q");
+    assert_string_equal(h->account, "a");
+    assert_string_equal(h->qos, "q");
+    assert_string_equal(h->constraint, "[a|b]&c*2");
+    assert_int_equal(h->nodes, 2);
+    assert_int_equal(h->ranks_per_node, 3);
+    assert_int_equal(h->threads_per_rank, 4);
+    assert_string_equal(h->memory, "64G");
+    assert_int_equal(h->time_s, 86400 + 12 * 3600 + 30 * 60);
+    assert_string_equal(h->mail_user, "u@h");
+    assert_string_equal(h->mail_type, "ALL");
+    assert_int_equal(h->sbatch_options.n, 1);
+    assert_string_equal(h->sbatch_options.v[0], "--comment=a b");
+    assert_int_equal(h->setup.n, 2);
+    assert_string_equal(h->setup.v[0], "module load x");
+    assert_string_equal(h->setup.v[1], "a\nb");
+    assert_int_equal(h->signal_lead_s, 5);
+    assert_int_equal(h->max_restarts, 6);
     qsv_spec_destroy(s);
+}
+
+/* Words end in a batch script, each in a line of its own: nothing in them may mean more. */
+static void test_scheduler_values(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "a b",   "'a\tb'",    "\"a\\nb\"", "''",  "'a\"b'", "\"it's\"", "'a\\b'",
+        "'a#b'", "\"\\x07\"", "\u00e4",    "[a]", "{a: b}", "~",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct qsv_strbuf b = {0};
+        qsv_strbuf_printf(&b, "scheduler:\n  partition: %s\n", words[i]);
+        assert_refused(b.text, "d/c.yaml:2: ");
+        qsv_strbuf_fini(&b);
+    }
+    static const char *const rows[][2] = {
+        {"memory: 4 G", "scheduler.memory: found '4 G', expected a size as in 64G"},
+        {"memory: G", "found 'G'"},
+        {"memory: 4GB", "found '4GB'"},
+        {"memory: -4G", "found '-4G'"},
+        {"memory: 1234567890123456", "found '1234567890123456'"},
+        {"time: ''", "scheduler.time: found the text '', expected a time as in 90 (minutes)"},
+        {"time: 0", "found '0'"},
+        {"time: 1-", "found '1-'"},
+        {"time: -1", "found '-1'"},
+        {"time: 1:2:3:4", "found '1:2:3:4'"},
+        {"time: 1-2-3", "found '1-2-3'"},
+        {"time: 1:2-3", "found '1:2-3'"},
+        {"time: 4h", "found '4h'"},
+        {"time: 3651-0", "found '3651-0'"},
+        {"time: 99999999999", "found '99999999999'"},
+        {"sbatch_options: --exclusive", "found '--exclusive', expected a list of options"},
+        {"sbatch_options: [exclusive]", "scheduler.sbatch_options: found 'exclusive'"},
+        {"sbatch_options: [\"--a\\n#SBATCH --b\"]", "each one line that begins with -"},
+        {"launcher_options: [[-v]]", "scheduler.launcher_options: found a list"},
+        {"setup: module load x", "scheduler.setup: found 'module load x', expected a list"},
+        {"setup: [~]", "scheduler.setup: found nothing"},
+        {"nodes: 0", "scheduler.nodes: found '0', expected an integer from 1 to 65535"},
+        {"signal_lead_s: 0", "expected an integer from 1 to 65535"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct qsv_strbuf b = {0};
+        qsv_strbuf_printf(&b, "scheduler:\n  %s\n", rows[i][0]);
+        assert_refused(b.text, rows[i][1]);
+        qsv_strbuf_fini(&b);
+    }
+}
+
+/* Slurm's ways to write a time. */
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t seconds;
+    } rows[] = {
+        {"90", 5400},           {"'90'", 5400},    {"1:30", 90},          {"4:00:00", 14400},
+        {"04:00:00", 14400},    {"1-0", 86400},    {"1-12", 129600},      {"1-12:30", 131400},
+        {"1-12:30:15", 131415}, {"0-00:00:01", 1}, {"3650-0", 315360000}, {"100:00:00", 360000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct qsv_spec *s;
+        struct qsv_error err;
+        struct qsv_strbuf b = {0};
+        qsv_strbuf_printf(&b, LEAST "scheduler: {time: %s}\n", rows[i].text);
+        if (parse(&s, b.text, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(s->scheduler.time_s, rows[i].seconds);
+        qsv_spec_destroy(s);
+        qsv_strbuf_fini(&b);
+    }
+}
+
+static void test_folder(void **state)
+{
+    (void)state;
+    static const char text[] = LEAST "run: r\n";
+    char folder[] = "/tmp/qsvit-spec.XXXXXX", path[64], expected[64];
+    struct qsv_spec *s;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    snprintf(expected, sizeof expected, "%s/r", folder);
+    assert_int_equal(qsv_file_write(path, text, strlen(text), NULL), QSV_OK);
+    assert_int_equal(qsv_spec_read_from(&s, path, "/elsewhere", NULL), QSV_OK);
+    assert_string_equal(s->run, "/elsewhere/r");
+    assert_string_equal(s->path, path);
+    qsv_spec_destroy(s);
+    assert_int_equal(qsv_spec_read(&s, path, NULL), QSV_OK);
+    assert_string_equal(s->run, expected);
+    assert_string_equal(s->folder, folder);
+    qsv_spec_destroy(s);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void test_late_failures(void **state)
@@ -297,8 +434,9 @@ static void test_late_failures(void **state)
     struct qsv_spec *s;
     struct qsv_error err;
     assert_int_equal(parse(&s, LEAST "scheduler:\n  launcher: pbs\n", &err), QSV_OK);
-    assert_int_equal(qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->scheduler.launcher),
-                     QSV_EINPUT);
+    assert_int_equal(
+        qsv_spec_fail(s, "scheduler.launcher", &err, "found '%s'", s->scheduler.launcher),
+        QSV_EINPUT);
     assert_string_equal(err.text, "d/c.yaml:5: scheduler.launcher: found 'pbs'");
     qsv_spec_fail(s, "search.formats", &err, "%d too many", 3); /* a default */
     assert_string_equal(err.text, "d/c.yaml: search.formats: 3 too many");
@@ -363,7 +501,8 @@ static void test_mutations(void **state)
         "model: m.h5\ndataset:\n  images: a\n  labels: b\n  first: 10\ncalibration: {images: c}\n"
         "search:\n  strategy: qsvit\n  granularity: block\n  formats: [int4, int3]\n  seed: 77\n"
         "quantizer: {scale: max}\nconstraint:\n  max_top1_drop: 1.5e0\npins:\n  'a.*': int8\n"
-        "energy: {f16_add_pj: 0.4}\nranks: 3\nrun: r\n";
+        "energy: {f16_add_pj: 0.4}\nranks: 3\nrun: r\nscheduler:\n  time: 1-12:30\n"
+        "  memory: 4G\n  partition: p\n  setup: [a, b]\n  sbatch_options: [-x]\n";
     static const char marks[] = "\n :-?[]{}*!\"'0123456789.e_~";
     char text[sizeof good];
     struct qsv_rng rng;
@@ -388,7 +527,8 @@ static void test_memory_runs_out(void **state)
     for (long n = 1; st == QSV_ENOMEM; n++) {
         assert_in_range(n, 1, 1000);
         qsv_alloc_fail_at(n);
-        st = parse(&s, LEAST "pins: {a: int4, b: int3}\nrun: r\n", &err);
+        st =
+            parse(&s, LEAST "pins: {a: int4, b: int3}\nrun: r\nscheduler: {setup: [a, b]}\n", &err);
         qsv_alloc_fail_at(0);
         assert_true(st == QSV_ENOMEM ? !s : !!s);
     }
@@ -465,13 +605,23 @@ static void test_documentation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unknown_keys),    cmocka_unit_test(test_missing_keys),
-        cmocka_unit_test(test_wrong_values),    cmocka_unit_test(test_wrong_numbers),
-        cmocka_unit_test(test_every_prefix),    cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_memory_runs_out), cmocka_unit_test(test_late_failures),
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_cluster_yaml),    cmocka_unit_test(test_table),
-        cmocka_unit_test(test_descriptions),    cmocka_unit_test(test_documentation),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_missing_keys),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_wrong_numbers),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_late_failures),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_scheduler_values),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_cluster_yaml),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_descriptions),
+        cmocka_unit_test(test_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
