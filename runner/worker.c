@@ -129,6 +129,8 @@ enum qsv_status qsv_worker_create(struct qsv_worker **out, const struct qsv_work
     w->sizes = (struct qsv_message_sizes){setup->run->shape, setup->run->partition->n_shards};
     w->stop = (struct qsv_stop){setup->stop, look_for_stop, w};
     w->setup.bench.stop = &w->stop;
+    w->beat_s =
+        setup->clock->now_s(setup->clock->context) + qsv_watch_beat_s(setup->worker_timeout_s);
     enum qsv_status st = qsv_workbench_create(&w->bench, &w->setup.bench, err);
     if (!st)
         st = say_hello(w, err);
