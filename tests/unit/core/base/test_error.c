@@ -68,7 +68,7 @@ static void test_memory(void **state)
 static void test_exit_statuses(void **state)
 {
     (void)state;
-    static const int expected[] = {0, 2, 2, 2, 3, 75, 1, 1, 1};
+    static const int expected[] = {0, 2, 2, 2, 3, 4, 75, 1, 1, 1};
     for (int code = QSV_OK; code <= QSV_EFAILED; code++)
         assert_int_equal(qsv_status_exit((enum qsv_status)code), expected[code]);
 }
