@@ -35,6 +35,10 @@ struct qsv_evaluator {
                                 struct qsv_metrics *out, struct qsv_error *err);
     /* Notes a decision; recorded with the run. */
     enum qsv_status (*note)(void *context, const struct qsv_step *step, struct qsv_error *err);
+    /* Says before a question what may well be asked after it, so that workers who have nothing left
+     * to do can begin with that. A hint: it changes no answer and no record. NULL: not wanted. */
+    void (*suggest)(void *context, const struct qsv_trial *trials, uint32_t n,
+                    enum qsv_image_set set, uint64_t n_images);
 };
 
 #endif

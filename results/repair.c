@@ -24,14 +24,12 @@ static enum qsv_status take_lock(struct qsv_lock **lock, struct repairing *r, bo
 {
     struct qsv_lock_holder h;
     qsv_lock_look(r->folder, &h);
-    if (h.state == QSV_LOCK_DEAD)
-        qsv_strbuf_printf(r->text, "lock: process %ld is gone; released\n", h.pid);
+    if (h.state == QSV_LOCK_DEAD || h.state == QSV_LOCK_STALE)
+        qsv_strbuf_printf(r->text, "lock: process %ld on host %s is gone; released\n", h.pid,
+                          h.host);
     if (h.state == QSV_LOCK_REMOTE && unlock) {
-        struct qsv_strbuf path = {0};
-        qsv_strbuf_printf(&path, "%s/lock", r->folder);
-        if (!path.failed && unlink(path.text) == 0)
-            qsv_strbuf_printf(r->text, "lock: of process %ld on host %s; removed\n", h.pid, h.host);
-        qsv_strbuf_fini(&path);
+        qsv_lock_break(r->folder, &h);
+        qsv_strbuf_printf(r->text, "lock: of process %ld on host %s; removed\n", h.pid, h.host);
     }
     return qsv_lock_take(lock, r->folder, err);
 }

@@ -140,7 +140,7 @@ static void describe_lock(struct checking *c)
     qsv_lock_look(c->folder, &h);
     if (h.state == QSV_LOCK_ALIVE)
         qsv_strbuf_printf(c->text, "lock: process %ld is writing this run\n", h.pid);
-    else if (h.state == QSV_LOCK_DEAD)
+    else if (h.state == QSV_LOCK_DEAD || h.state == QSV_LOCK_STALE)
         qsv_strbuf_printf(c->text,
                           "lock: of process %ld, which is gone; the next start takes it "
                           "over\n",

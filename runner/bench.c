@@ -77,8 +77,16 @@ static enum qsv_status hand_out(struct qsv_bench *out, struct qsv_coordinator *c
     enum qsv_status st = formats && missing ? QSV_OK : qsv_fail_memory(err, "tasks");
     for (uint64_t i = 0; i < TRIALS; i++)
         trials[i] = (struct qsv_trial_setting){i + 1, formats};
-    struct qsv_job job = {QSV_TASK_EVALUATE, 1,       trials, TRIALS, shared, 0,
-                          n_shards,          missing, &j,     take,   tick};
+    struct qsv_job job = {.kind = QSV_TASK_EVALUATE,
+                          .attempt = 1,
+                          .trials = trials,
+                          .n_trials = TRIALS,
+                          .shared = shared,
+                          .n_shards = n_shards,
+                          .missing = missing,
+                          .context = &j,
+                          .take = take,
+                          .tick = tick};
     for (int half = 0; half < 2 && !st; half++) {
         uint64_t before = largest_size();
         double began_s = clock->now_s(NULL);

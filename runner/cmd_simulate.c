@@ -17,6 +17,7 @@ struct values {
     uint64_t ranks, shard_images, attempt, seed;
     double speed, rank_spread, task_spread, failures, restart, record, task_seconds;
     unsigned style;
+    bool blind;
 };
 
 static const struct qsv_option options[] = {
@@ -49,6 +50,8 @@ static const struct qsv_option options[] = {
      "0", 0, "in place of the spec's; 0: the spec's"},
     {QSV_OPTION_COUNT, "seed", 0, "N", offsetof(struct values, seed), false, "1", 0,
      "of all that is drawn at random"},
+    {QSV_OPTION_FLAG, "no-look-ahead", 0, NULL, offsetof(struct values, blind), false, NULL, 0,
+     "idle ranks stay idle, in place of beginning with what may be asked next"},
     {QSV_OPTION_CHOICE, "format", 0, "table|json", offsetof(struct values, style), false, "table",
      0, "how to print it"},
     {.type = QSV_OPTION_END},
@@ -145,15 +148,15 @@ static void print_table(const struct qsv_forecast *f, struct qsv_strbuf *out)
     }
     qsv_strbuf_printf(out, "%-12s %6s %7s %12.1f %9.1f%%\n\n", "sweep", "", "", f->makespan_s,
                       100 * f->efficiency);
-    qsv_strbuf_printf(out,
-                      "%u ranks, %" PRIu64 " tasks, %" PRIu64 " records, %" PRIu64
-                      " of them done twice; %" PRIu64 " failures\n"
-                      "a rank asks every %.1f s; the coordinator works %.2f%% of the time "
-                      "(%.1f s of processor time)\n",
-                      f->ranks, f->troop.n_tasks, f->n_records, f->n_twice, f->troop.n_failures,
-                      f->troop.n_tasks ? f->troop.worked_s / (double)f->troop.n_tasks : 0,
-                      f->makespan_s > 0 ? 100 * f->coordinator_cpu_s / f->makespan_s : 0,
-                      f->coordinator_cpu_s);
+    qsv_strbuf_printf(
+        out,
+        "%u ranks, %" PRIu64 " tasks, %" PRIu64 " records, %" PRIu64 " of them done twice, %" PRIu64
+        " of %" PRIu64 " evaluated ahead; %" PRIu64 " failures\n"
+        "a rank asks every %.1f s; the coordinator works %.2f%% of the time "
+        "(%.1f s of processor time)\n",
+        f->ranks, f->troop.n_tasks, f->n_records, f->n_twice, f->n_foreseen, f->n_ahead,
+        f->troop.n_failures, f->troop.n_tasks ? f->troop.worked_s / (double)f->troop.n_tasks : 0,
+        f->makespan_s > 0 ? 100 * f->coordinator_cpu_s / f->makespan_s : 0, f->coordinator_cpu_s);
 }
 
 /* What a run's records can be compared with: verifying leaves none. */
@@ -187,12 +190,13 @@ static json_t *json_of(const struct qsv_forecast *f, const struct qsv_recorded_t
                                                "seconds", s->seconds, "asked_s", s->asked_s));
     }
     return json_pack(
-        "{s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:o}", "ranks", (int)f->ranks,
-        "makespan_s", f->makespan_s, "efficiency", f->efficiency, "asked_s", f->asked_s,
-        "coordinator_cpu_s", f->coordinator_cpu_s, "forecast_of_records_s", recorded_part_s(f),
-        "recorded_ranks", (int)times->ranks, "recorded_s", times->span_s, "tasks",
-        (json_int_t)f->troop.n_tasks, "records", (json_int_t)f->n_records, "done_twice",
-        (json_int_t)f->n_twice, "failures", (json_int_t)f->troop.n_failures, "steps", steps);
+        "{s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "ranks",
+        (int)f->ranks, "makespan_s", f->makespan_s, "efficiency", f->efficiency, "asked_s",
+        f->asked_s, "coordinator_cpu_s", f->coordinator_cpu_s, "forecast_of_records_s",
+        recorded_part_s(f), "recorded_ranks", (int)times->ranks, "recorded_s", times->span_s,
+        "tasks", (json_int_t)f->troop.n_tasks, "records", (json_int_t)f->n_records, "done_twice",
+        (json_int_t)f->n_twice, "ahead", (json_int_t)f->n_ahead, "foreseen",
+        (json_int_t)f->n_foreseen, "failures", (json_int_t)f->troop.n_failures, "steps", steps);
 }
 
 static enum qsv_status print(const struct qsv_invocation *in, const struct qsv_forecast *f,
@@ -242,6 +246,7 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
                                 .n_judge = s.n_judge,
                                 .n_decide = s.n_decide,
                                 .ranks = (uint32_t)v->ranks,
+                                .look_ahead = !v->blind,
                                 .recorded = s.reader ? qsv_reader_ledger(s.reader) : NULL,
                                 .how = {.seed = v->seed,
                                         .images_per_s = v->speed,

@@ -13,10 +13,9 @@ static const double overdue = 2, look_s = 0.25;
 
 struct qsv_coordinator {
     struct qsv_crew crew;
-    uint32_t n_busy;
     uint64_t n_tasks, n_calls; /* dealt, begun so far */
     double looked_s;           /* when stragglers were last looked for */
-    struct qsv_deal *deal;
+    struct qsv_deal *deal, *ahead;
 };
 
 enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
@@ -31,6 +30,8 @@ enum qsv_status qsv_coordinator_create(struct qsv_coordinator **out,
     if (!st)
         st = qsv_deal_create(&c->deal, c->crew.n, setup->partition->n_shards, setup->task_seconds,
                              err);
+    if (!st) /* tasks as short as can be: what is asked for comes first */
+        st = qsv_deal_create(&c->ahead, c->crew.n, setup->partition->n_shards, 0, err);
     if (st) {
         qsv_coordinator_destroy(c);
         return st;
@@ -45,6 +46,7 @@ void qsv_coordinator_destroy(struct qsv_coordinator *c)
         return;
     qsv_crew_fini(&c->crew);
     qsv_deal_destroy(c->deal);
+    qsv_deal_destroy(c->ahead);
     free(c);
 }
 
@@ -109,11 +111,11 @@ static enum qsv_status give(struct qsv_coordinator *c, const struct qsv_job *job
     enum qsv_status st = make_task(c, job, hand, &m.u.task, err);
     if (st)
         return st;
-    st = qsv_given_init(&w->given[w->n_given], &m.u.task, hand, c->n_calls, err);
+    uint64_t call = job->kind == QSV_TASK_AHEAD ? 0 : c->n_calls;
+    st = qsv_given_init(&w->given[w->n_given], &m.u.task, hand, call, err);
     if (!st) {
         if (w->n_given++ == 0) {
             w->since_s = qsv_crew_now_s(&c->crew);
-            c->n_busy++;
             qsv_watch_heard(&c->crew.watch, worker, w->since_s);
         }
         st = qsv_message_send(c->crew.setup.transport, (int)worker + 1, &m, &c->crew.sizes, err);
@@ -128,7 +130,8 @@ static uint32_t most_given(const struct qsv_coordinator *c)
     return c->crew.setup.flush_interval_s > 0 ? QSV_CREW_MOST_GIVEN : 2;
 }
 
-/* A task to an idle worker, and more while there is plenty. */
+/* A task to an idle worker, and more while there is plenty; where nothing is left, one that may be
+ * asked for later. */
 static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *job,
                                uint32_t worker, struct qsv_error *err)
 {
@@ -139,6 +142,10 @@ static enum qsv_status deal_to(struct qsv_coordinator *c, const struct qsv_job *
            (w->n_given == 0 || qsv_deal_plenty(c->deal, worker)) &&
            qsv_deal_next(c->deal, worker, &hand))
         st = give(c, job, worker, &hand, err);
+    bool idle = !st && w->here && !w->lost && w->n_given == 0;
+    if (idle && job->ahead && qsv_deal_undone(c->deal) > 0 &&
+        qsv_deal_next(c->ahead, worker, &hand))
+        st = give(c, job->ahead, worker, &hand, err);
     return st;
 }
 
@@ -156,6 +163,18 @@ static enum qsv_status check_done(const struct qsv_crew_member *w, const struct 
     enum qsv_status st = QSV_OK;
     for (uint32_t i = 0; i < d->n_records && !st; i++)
         st = qsv_given_find(g, i, &d->records[i], &trial, err);
+    return st;
+}
+
+static enum qsv_status take_ahead(struct qsv_coordinator *c, const struct qsv_job *job,
+                                  const struct qsv_given *g, struct qsv_done *d,
+                                  struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    for (uint32_t i = 0; i < d->n_records && !st && job->take_ahead; i++)
+        st = job->take_ahead(job->context, &d->records[i], err);
+    if (!st && g->call == c->n_calls)
+        qsv_deal_taken(c->deal, g->trials[0], g->first_shard);
     return st;
 }
 
@@ -191,13 +210,13 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     memmove(w->given, w->given + 1, w->n_given * sizeof *w->given);
     w->given[w->n_given] = (struct qsv_given){0};
     w->since_s = qsv_crew_now_s(&c->crew);
-    c->n_busy -= w->n_given == 0;
     if (w->lost)
         qsv_crew_say(&c->crew, from, "is back");
     else
         qsv_deal_done(c->deal, from, g.work, d->seconds);
     w->lost = false;
-    st = take_records(c, job, &g, d, err);
+    st = g.kind == QSV_TASK_AHEAD ? take_ahead(c, job, &g, d, err)
+                                  : take_records(c, job, &g, d, err);
     qsv_given_fini(&g);
     return st;
 }
@@ -261,14 +280,13 @@ static uint32_t open_again(struct qsv_coordinator *c, struct qsv_crew_member *w)
     return n;
 }
 
-/* At the end of a call, when there is nothing left to deal and somebody is idle: what takes much
- * longer than it should is dealt once more, and what comes first counts. */
+/* At the end of a call, when there is nothing left to deal: what takes much longer than it should
+ * is dealt once more, and what comes first counts. */
 static enum qsv_status help_stragglers(struct qsv_coordinator *c, const struct qsv_job *job,
                                        struct qsv_error *err)
 {
     uint32_t n = 0;
-    if (c->n_busy == c->crew.n || !qsv_deal_is_empty(c->deal) ||
-        qsv_crew_now_s(&c->crew) < c->looked_s + look_s)
+    if (!qsv_deal_is_empty(c->deal) || qsv_crew_now_s(&c->crew) < c->looked_s + look_s)
         return QSV_OK;
     c->looked_s = qsv_crew_now_s(&c->crew);
     for (uint32_t w = 0; w < c->crew.n; w++)
@@ -331,8 +349,8 @@ static enum qsv_status turn(struct qsv_coordinator *c, const struct qsv_job *job
     return st ? st : job->tick(job->context, err);
 }
 
-static enum qsv_status begin(struct qsv_coordinator *c, const struct qsv_job *job,
-                             struct qsv_error *err)
+static enum qsv_status begin(struct qsv_coordinator *c, struct qsv_deal *deal,
+                             const struct qsv_job *job, struct qsv_error *err)
 {
     uint32_t *images = qsv_alloc(job->n_shards + 1, sizeof *images);
     if (!images)
@@ -341,17 +359,46 @@ static enum qsv_status begin(struct qsv_coordinator *c, const struct qsv_job *jo
         images[s] = qsv_partition_shard(c->crew.setup.partition, job->first_shard + s).n_images;
     struct qsv_deal_call call = {job->n_trials, job->first_shard, job->n_shards,
                                  job->shared,   images,           job->missing};
-    enum qsv_status st = qsv_deal_begin(c->deal, &call, err);
+    enum qsv_status st = qsv_deal_begin(deal, &call, err);
     free(images);
     return st;
+}
+
+/* What is under way since it might be asked for, and is asked for now: waits for it. */
+static void claim(struct qsv_coordinator *c, const struct qsv_job *job, struct qsv_given *g)
+{
+    uint32_t t = 0, shard = g->first_shard - job->first_shard;
+    if (g->kind != QSV_TASK_AHEAD || g->n_trials != 1 || g->n_shards != 1)
+        return;
+    g->call = 0;
+    while (t < job->n_trials && job->trials[t].trial_id != g->ids[0])
+        t++;
+    if (t == job->n_trials || shard >= job->n_shards ||
+        !qsv_deal_reserve(c->deal, t, g->first_shard))
+        return;
+    g->trials[0] = t;
+    g->call = c->n_calls;
+}
+
+static void claim_all(struct qsv_coordinator *c, const struct qsv_job *job)
+{
+    for (uint32_t w = 0; w < c->crew.n && job->take_ahead && job->kind == QSV_TASK_EVALUATE; w++)
+        for (uint32_t i = 0; i < c->crew.members[w].n_given; i++)
+            claim(c, job, &c->crew.members[w].given[i]);
 }
 
 enum qsv_status qsv_coordinator_run(struct qsv_coordinator *c, const struct qsv_job *job,
                                     struct qsv_error *err)
 {
     struct qsv_wait wait = {0};
-    enum qsv_status st = begin(c, job, err);
+    enum qsv_status st = begin(c, c->deal, job, err);
     c->n_calls++;
+    if (!st)
+        claim_all(c, job);
+    if (!st && job->ahead) {
+        qsv_deal_follow(c->ahead, c->deal);
+        st = begin(c, c->ahead, job->ahead, err);
+    }
     if (!st)
         st = deal_to_all(c, job, err);
     while (!st && qsv_deal_undone(c->deal) > 0) {

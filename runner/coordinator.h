@@ -60,6 +60,12 @@ struct qsv_job {
                             struct qsv_error *err);
     /* Called each time round. */
     enum qsv_status (*tick)(void *context, struct qsv_error *err);
+    /* What workers do that would have nothing to do before the call is over, a pair at a time; of
+     * kind ahead; nobody waits for it. NULL: nothing. Its own callbacks are not used. */
+    const struct qsv_job *ahead;
+    /* A record of a task of that kind came, of this call or one before it; where the call asks for
+     * it, it is not done again, and must be kept. It may be moved out of *r. NULL: not wanted. */
+    enum qsv_status (*take_ahead)(void *context, struct qsv_record *r, struct qsv_error *err);
 };
 
 /* Blocks until all that is missing was taken. QSV_ESTOPPED when asked to stop; a worker's failure

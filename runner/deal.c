@@ -156,6 +156,11 @@ enum qsv_status qsv_deal_begin(struct qsv_deal *d, const struct qsv_deal_call *c
     return begin(d, call, err);
 }
 
+void qsv_deal_follow(struct qsv_deal *d, const struct qsv_deal *other)
+{
+    qsv_stock_follow(d->stock, other->stock);
+}
+
 double qsv_deal_speed(const struct qsv_deal *d, uint32_t worker)
 {
     assert(worker < d->n_workers);
@@ -293,6 +298,18 @@ bool qsv_deal_is_empty(const struct qsv_deal *d)
 uint64_t qsv_deal_undone(const struct qsv_deal *d)
 {
     return d->n_undone;
+}
+
+bool qsv_deal_reserve(struct qsv_deal *d, uint32_t trial, uint32_t shard)
+{
+    assert(trial < d->n_trials && shard - d->first < d->count);
+    uint8_t *state = state_of(d, trial, shard - d->first);
+    if (*state != OPEN)
+        return false;
+    *state = DEALT;
+    d->work_left -= work_of(d, trial, shard - d->first);
+    qsv_stock_change(d->stock, shard, -1);
+    return true;
 }
 
 bool qsv_deal_taken(struct qsv_deal *d, uint32_t trial, uint32_t shard)

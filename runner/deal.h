@@ -37,6 +37,9 @@ struct qsv_deal_call {
 enum qsv_status qsv_deal_begin(struct qsv_deal *d, const struct qsv_deal_call *call,
                                struct qsv_error *err);
 
+/* Before a call: workers have had the shards that they have had of another deal. */
+void qsv_deal_follow(struct qsv_deal *d, const struct qsv_deal *other);
+
 struct qsv_hand { /* what a worker is dealt */
     uint32_t first_shard, n_shards;
     uint32_t n_trials;
@@ -55,6 +58,9 @@ bool qsv_deal_plenty(const struct qsv_deal *d, uint32_t worker);
 
 /* Nothing is open: qsv_deal_next would give nothing to anybody. */
 bool qsv_deal_is_empty(const struct qsv_deal *d);
+
+/* A pair is under way already: it is not dealt unless again. False where it is not open. */
+bool qsv_deal_reserve(struct qsv_deal *d, uint32_t trial, uint32_t shard);
 
 /* A pair of the call came. False: it has come before. */
 bool qsv_deal_taken(struct qsv_deal *d, uint32_t trial, uint32_t shard);

@@ -2,12 +2,14 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
-#include "runner/question.h"
+#include "runner/hints.h"
+#include "runner/shelf.h"
 
 struct best {
     uint64_t trial_id, n_images, model_bytes;
@@ -18,6 +20,9 @@ struct qsv_run_evaluator {
     uint8_t *baseline; /* [n_layers] all f32 */
     uint64_t *site_ac; /* [n_sites], sums of the trial in hand */
     struct best best;
+    struct qsv_hints hints;
+    struct qsv_shelf shelf;
+    uint32_t n_segments; /* written here, of records that were on the shelf */
 };
 
 enum qsv_status qsv_run_evaluator_create(struct qsv_run_evaluator **out,
@@ -45,6 +50,8 @@ void qsv_run_evaluator_destroy(struct qsv_run_evaluator *e)
         return;
     free(e->baseline);
     free(e->site_ac);
+    qsv_hints_fini(&e->hints);
+    qsv_shelf_fini(&e->shelf);
     free(e);
 }
 
@@ -65,22 +72,48 @@ static enum qsv_status tick(void *context, struct qsv_error *err)
     return qsv_store_fold_if_due(e->setup.store, err);
 }
 
+static enum qsv_status take_ahead(void *context, struct qsv_record *r, struct qsv_error *err)
+{
+    struct qsv_run_evaluator *e = context;
+    return qsv_shelf_put(&e->shelf, r, err);
+}
+
+static bool has(void *context, uint64_t trial_id, uint32_t shard)
+{
+    const struct qsv_run_evaluator *e = context;
+    return qsv_store_find(e->setup.store, trial_id, shard) ||
+           qsv_shelf_has(&e->shelf, trial_id, shard);
+}
+
+static struct qsv_job job_of(struct qsv_run_evaluator *e, enum qsv_task_kind kind,
+                             const struct qsv_question *q)
+{
+    return (struct qsv_job){.kind = kind,
+                            .attempt = qsv_store_attempt(e->setup.store),
+                            .trials = q->settings,
+                            .n_trials = q->n_settings,
+                            .shared = q->shared,
+                            .first_shard = q->first_shard,
+                            .n_shards = q->n_shards,
+                            .missing = q->missing,
+                            .context = e,
+                            .tick = tick,
+                            .take_ahead = take_ahead};
+}
+
 static enum qsv_status
 run_job(struct qsv_run_evaluator *e, enum qsv_task_kind kind, const struct qsv_question *q,
         enum qsv_status (*take)(void *, struct qsv_record *, const char *, struct qsv_error *),
         struct qsv_error *err)
 {
-    struct qsv_job job = {.kind = kind,
-                          .attempt = qsv_store_attempt(e->setup.store),
-                          .trials = q->settings,
-                          .n_trials = q->n_settings,
-                          .shared = q->shared,
-                          .first_shard = q->first_shard,
-                          .n_shards = q->n_shards,
-                          .missing = q->missing,
-                          .context = e,
-                          .take = take,
-                          .tick = tick};
+    struct qsv_job job = job_of(e, kind, q), ahead;
+    job.take = take;
+    if (kind == QSV_TASK_EVALUATE && !qsv_shelf_is_full(&e->shelf) &&
+        qsv_hints_ask(&e->hints, q, e->baseline, e->setup.run->model, e->setup.run->partition, has,
+                      e)) {
+        ahead = job_of(e, QSV_TASK_AHEAD, &e->hints.question);
+        job.ahead = &ahead;
+    }
     return qsv_coordinator_run(e->setup.coordinator, &job, err);
 }
 
@@ -135,11 +168,52 @@ static void follow_best(struct qsv_run_evaluator *e, const struct qsv_metrics *m
     qsv_progress_best(e->setup.progress, m->bytes.avg_bits, qsv_metrics_top1_drop(m));
 }
 
+/* What was evaluated ahead and is asked for now is recorded now. */
+static enum qsv_status record(struct qsv_run_evaluator *e, const struct qsv_question *q,
+                              struct qsv_record *records, uint32_t n, struct qsv_error *err)
+{
+    char segment[QSV_MESSAGE_NAME];
+    snprintf(segment, sizeof segment, "%u-0-%u", qsv_store_attempt(e->setup.store),
+             ++e->n_segments);
+    enum qsv_status st = qsv_segment_write(e->setup.spec->run, segment, e->setup.run, records, n,
+                                           q->settings, q->n_settings, err);
+    for (uint32_t i = 0; i < n && !st; i++)
+        st = qsv_store_add(e->setup.store, &records[i], segment, err);
+    return st;
+}
+
+static enum qsv_status take_from_shelf(struct qsv_run_evaluator *e, const struct qsv_question *q,
+                                       struct qsv_error *err)
+{
+    struct qsv_record *records = NULL, r;
+    size_t n = 0, capacity = 0;
+    enum qsv_status st = QSV_OK;
+    for (uint32_t i = 0; i < q->n_settings && e->shelf.n && !st; i++) {
+        for (uint32_t s = q->first_shard; s < q->first_shard + q->n_shards && !st; s++) {
+            uint64_t id = q->settings[i].trial_id;
+            if (qsv_store_find(e->setup.store, id, s) || !qsv_shelf_has(&e->shelf, id, s))
+                continue;
+            if (!qsv_grow(&records, &capacity, n + 1, sizeof *records))
+                st = qsv_fail_memory(err, "records evaluated ahead");
+            else if (qsv_shelf_take(&e->shelf, id, s, &r))
+                records[n++] = r;
+        }
+    }
+    if (n && !st)
+        st = record(e, q, records, (uint32_t)n, err);
+    for (size_t i = 0; i < n; i++)
+        qsv_record_fini(&records[i]);
+    free(records);
+    return st;
+}
+
 static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
                               const struct qsv_trial *trials, uint32_t n, struct qsv_question *q,
                               struct qsv_metrics *out, struct qsv_error *err)
 {
     enum qsv_status st = make_trials_known(e, step, trials, n, q, err);
+    if (!st)
+        st = take_from_shelf(e, q, err);
     if (st)
         return st;
     qsv_question_look_up(q, e->setup.store, e->setup.run->partition);
@@ -147,6 +221,8 @@ static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
                        q->n_forwards);
     if (q->n_missing)
         st = run_job(e, QSV_TASK_EVALUATE, q, take_record, err);
+    if (!st && q->n_missing) /* what was under way already */
+        st = take_from_shelf(e, q, err);
     for (uint32_t i = 0; i < n && !st; i++) {
         st = add_up(e, q, q->trial_ids[i], trials[i].formats, &out[i], err);
         if (!st)
@@ -169,7 +245,15 @@ static enum qsv_status evaluate(void *context, const char *step, const struct qs
         return st;
     st = answer(e, step, trials, n, &q, out, err);
     qsv_question_fini(&q);
+    qsv_hints_fini(&e->hints);
     return st;
+}
+
+static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
+                    enum qsv_image_set set, uint64_t n_images)
+{
+    struct qsv_run_evaluator *e = context;
+    qsv_hints_set(&e->hints, trials, n, e->setup.run->shape.n_layers, set, n_images);
 }
 
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)
@@ -181,7 +265,7 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
 
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
 {
-    return (struct qsv_evaluator){e, evaluate, note};
+    return (struct qsv_evaluator){e, evaluate, note, suggest};
 }
 
 struct figure {

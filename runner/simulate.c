@@ -9,8 +9,9 @@
 #include "jobs/strategy.h"
 #include "results/index.h"
 #include "runner/coordinator.h"
-#include "runner/question.h"
+#include "runner/hints.h"
 #include "runner/recorded.h"
+#include "runner/shelf.h"
 #include "runner/truth.h"
 
 static const double stop_s = 60;
@@ -30,6 +31,8 @@ struct simulation {
     struct qsv_index rows;
     uint8_t **bits;
     size_t n_rows, cap_rows;
+    struct qsv_hints hints;
+    struct qsv_shelf shelf;         /* records without arrays */
     struct qsv_forecast_step *step; /* the one in progress */
     double taking_cpu_s;            /* spent on what a store would do */
 };
@@ -89,6 +92,41 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
     return st;
 }
 
+static enum qsv_status take_ahead(void *context, struct qsv_record *r, struct qsv_error *err)
+{
+    struct simulation *s = context;
+    double began_s = cpu_s();
+    struct qsv_record bare = {
+        .trial_id = r->trial_id, .shard = r->shard, .n_images = r->n_images, .wall_s = r->wall_s};
+    s->out->n_ahead++;
+    enum qsv_status st = qsv_shelf_put(&s->shelf, &bare, err);
+    s->taking_cpu_s += cpu_s() - began_s;
+    return st;
+}
+
+static bool is_there(void *context, uint64_t trial_id, uint32_t shard)
+{
+    const struct simulation *s = context;
+    uint32_t at = qsv_index_find(&s->rows, trial_id, 0);
+    return (at != QSV_INDEX_NONE && has(s->bits[at], shard)) ||
+           qsv_shelf_has(&s->shelf, trial_id, shard);
+}
+
+/* What was evaluated ahead is asked for now: its seconds count from now on. */
+static enum qsv_status take_from_shelf(struct simulation *s, const struct qsv_question *q,
+                                       struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    struct qsv_record r;
+    for (uint32_t i = 0; i < q->n_settings && s->shelf.n && !st; i++)
+        for (uint32_t k = q->first_shard; k < q->first_shard + q->n_shards && !st; k++)
+            if (qsv_shelf_take(&s->shelf, q->settings[i].trial_id, k, &r)) {
+                st = take_record(s, &r, "", err);
+                s->out->n_foreseen++;
+            }
+    return st;
+}
+
 /* Reading back what was exported is work that no record asks for. */
 static enum qsv_status take_verified(void *context, struct qsv_record *r, const char *segment,
                                      struct qsv_error *err)
@@ -139,6 +177,20 @@ static enum qsv_status run_job(struct simulation *s, enum qsv_task_kind kind,
                           .context = s,
                           .take = kind == QSV_TASK_EVALUATE ? take_record : take_verified,
                           .tick = tick};
+    struct qsv_job ahead = job;
+    job.take_ahead = take_ahead;
+    if (kind == QSV_TASK_EVALUATE && !qsv_shelf_is_full(&s->shelf) &&
+        qsv_hints_ask(&s->hints, q, s->baseline, s->plan->model, &s->partition, is_there, s)) {
+        const struct qsv_question *h = &s->hints.question;
+        ahead.kind = QSV_TASK_AHEAD;
+        ahead.trials = h->settings;
+        ahead.n_trials = h->n_settings;
+        ahead.shared = h->shared;
+        ahead.first_shard = h->first_shard;
+        ahead.n_shards = h->n_shards;
+        ahead.missing = h->missing;
+        job.ahead = &ahead;
+    }
     double began_s = now_s(s), cpu_began_s = cpu_s();
     double others_s = qsv_troop_figures(s->troop).cpu_s + s->taking_cpu_s;
     enum qsv_status st = qsv_coordinator_run(s->coordinator, &job, err);
@@ -185,13 +237,26 @@ static enum qsv_status evaluate(void *context, const char *step, const struct qs
         return st;
     st = begin_step(s, step, n, err);
     if (!st)
+        st = take_from_shelf(s, &q, err);
+    if (!st)
         st = look_up(s, &q, err);
     if (!st)
         st = run_job(s, QSV_TASK_EVALUATE, &q, err);
+    if (!st) /* what was under way already */
+        st = take_from_shelf(s, &q, err);
     for (uint32_t i = 0; i < n && !st; i++)
         answer(s, &q, q.trial_ids[i], trials[i].formats, set, &out[i]);
     qsv_question_fini(&q);
+    qsv_hints_fini(&s->hints);
     return st;
+}
+
+static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
+                    enum qsv_image_set set, uint64_t n_images)
+{
+    struct simulation *s = context;
+    if (s->plan->look_ahead)
+        qsv_hints_set(&s->hints, trials, n, s->shape.n_layers, set, n_images);
 }
 
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)
@@ -229,7 +294,8 @@ static enum qsv_status search(struct simulation *s, struct qsv_error *err)
 {
     const struct qsv_spec *spec = s->plan->spec;
     const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
-    struct qsv_evaluator face = {.context = s, .evaluate = evaluate, .note = note};
+    struct qsv_evaluator face = {
+        .context = s, .evaluate = evaluate, .note = note, .suggest = suggest};
     struct qsv_selection selection = {0};
     struct qsv_space *space = NULL;
     if (!strategy)
@@ -302,6 +368,8 @@ static void fini(struct simulation *s)
         free(s->bits[i]);
     free(s->bits);
     qsv_index_fini(&s->rows);
+    qsv_hints_fini(&s->hints);
+    qsv_shelf_fini(&s->shelf);
     free(s->baseline);
 }
 

@@ -17,6 +17,7 @@ struct qsv_plan { /* the pointers outlive the call */
     const struct qsv_model *model;
     uint64_t n_judge, n_decide; /* images */
     uint32_t ranks;             /* 2 or more: one coordinates */
+    bool look_ahead;            /* idle workers begin with what the strategy may ask next */
     struct qsv_troop_setup how; /* only seed and what follows it */
     /* A run whose answers are taken where it has them; NULL: none, or where it does not, a made-up
      * truth answers (runner/truth.h). */
@@ -39,7 +40,8 @@ struct qsv_forecast {
     double efficiency; /* asked_s / (ranks x makespan_s) */
     double coordinator_cpu_s;
     struct qsv_troop_figures troop;
-    uint64_t n_records, n_twice; /* asked for; dealt again and done twice */
+    uint64_t n_records, n_twice;  /* asked for; dealt again and done twice */
+    uint64_t n_ahead, n_foreseen; /* evaluated ahead; asked for afterwards */
     uint64_t selected;
     bool meets;
     size_t n_steps;

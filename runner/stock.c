@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 
@@ -117,6 +118,24 @@ static void set_left(struct qsv_stock *s, uint32_t shard, uint32_t left)
         s->most--;
 }
 
+static void close_all(struct qsv_stock *s)
+{
+    for (uint32_t i = s->first; i < s->first + s->count; i++) {
+        if (s->left[i])
+            close_shard(s, i);
+        s->left[i] = 0;
+    }
+    s->count = s->most = 0;
+}
+
+void qsv_stock_follow(struct qsv_stock *s, const struct qsv_stock *other)
+{
+    assert(s->n_workers == other->n_workers && s->n_shards == other->n_shards);
+    close_all(s);
+    memcpy(s->owner, other->owner, s->n_shards * sizeof *s->owner);
+    memcpy(s->last, other->last, s->n_workers * sizeof *s->last);
+}
+
 /* An owner begins at the front of its shards, others take from the far end. */
 static void fill_lists(struct qsv_stock *s)
 {
@@ -131,12 +150,7 @@ enum qsv_status qsv_stock_begin(struct qsv_stock *s, uint32_t first, uint32_t co
                                 const uint32_t *left, uint32_t most, struct qsv_error *err)
 {
     assert(first <= s->n_shards && count <= s->n_shards - first);
-    for (uint32_t i = s->first; i < s->first + s->count; i++) {
-        if (s->left[i])
-            close_shard(s, i);
-        s->left[i] = 0;
-    }
-    s->count = s->most = 0;
+    close_all(s);
     lists_fini(&s->by_left);
     if (!lists_init(&s->by_left, (size_t)most + 1, s->n_shards))
         return qsv_fail_memory(err, "dealing tasks");

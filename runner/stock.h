@@ -28,6 +28,9 @@ void qsv_stock_destroy(struct qsv_stock *s);
 enum qsv_status qsv_stock_begin(struct qsv_stock *s, uint32_t first, uint32_t count,
                                 const uint32_t *left, uint32_t most, struct qsv_error *err);
 
+/* Before a call: who has what is as in another stock, of as many workers and shards. */
+void qsv_stock_follow(struct qsv_stock *s, const struct qsv_stock *other);
+
 /* The shard that a worker should go on with: one of its own, the one it was given last, one that
  * nobody has, of others' the one with most left. QSV_NO_SHARD: none has any left. */
 int64_t qsv_stock_choose(const struct qsv_stock *s, uint32_t worker);

@@ -17,9 +17,17 @@ struct sending {
     char *data; /* MPI reads it until the request is done */
 };
 
+/* A large message comes in pieces, and its sender may hang in between. */
+struct receiving {
+    struct receiving *next;
+    MPI_Request request;
+    struct qsv_parcel parcel;
+};
+
 struct mpi {
     struct qsv_transport transport;
     struct sending *sendings;
+    struct receiving *receivings; /* in the order in which they began */
 };
 
 static enum qsv_status fail_mpi(struct qsv_error *err, const char *what, int code)
@@ -73,12 +81,9 @@ static enum qsv_status mpi_send(struct qsv_transport *t, int to, struct qsv_strb
     return QSV_OK;
 }
 
-static enum qsv_status mpi_poll(struct qsv_transport *t, struct qsv_parcel *out,
-                                struct qsv_error *err)
+/* Begins to receive what has been announced, if anything has. */
+static enum qsv_status begin_receiving(struct mpi *m, struct qsv_error *err)
 {
-    struct mpi *m = t->context;
-    *out = (struct qsv_parcel){-1, NULL, 0};
-    free_sent(m);
     int found = 0, bytes = 0;
     MPI_Message message;
     MPI_Status status;
@@ -88,16 +93,62 @@ static enum qsv_status mpi_poll(struct qsv_transport *t, struct qsv_parcel *out,
     if (!found)
         return QSV_OK;
     MPI_Get_count(&status, MPI_BYTE, &bytes);
-    uint8_t *data = qsv_alloc((size_t)bytes + 1, 1);
-    if (!data)
+    struct receiving *r = qsv_alloc(1, sizeof *r);
+    uint8_t *data = r ? qsv_alloc((size_t)bytes + 1, 1) : NULL;
+    if (!data) {
+        free(r);
         return qsv_fail_memory(err, "a message");
-    code = MPI_Mrecv(data, bytes, MPI_BYTE, &message, &status);
+    }
+    r->parcel = (struct qsv_parcel){status.MPI_SOURCE, data, (size_t)bytes};
+    code = MPI_Imrecv(data, bytes, MPI_BYTE, &message, &r->request);
     if (code) {
         free(data);
+        free(r);
         return fail_mpi(err, "receive", code);
     }
-    *out = (struct qsv_parcel){status.MPI_SOURCE, data, (size_t)bytes};
+    struct receiving **last = &m->receivings;
+    while (*last)
+        last = &(*last)->next;
+    *last = r;
     return QSV_OK;
+}
+
+static bool is_first_of_rank(const struct mpi *m, const struct receiving *r)
+{
+    const struct receiving *p = m->receivings;
+    while (p->parcel.from != r->parcel.from)
+        p = p->next;
+    return p == r;
+}
+
+/* The first message that is whole, of each rank in its order. */
+static void take_received(struct mpi *m, struct qsv_parcel *out)
+{
+    for (struct receiving **p = &m->receivings; *p; p = &(*p)->next) {
+        struct receiving *r = *p;
+        int done = 0;
+        if (!is_first_of_rank(m, r))
+            continue;
+        MPI_Test(&r->request, &done, MPI_STATUS_IGNORE);
+        if (!done)
+            continue;
+        *out = r->parcel;
+        *p = r->next;
+        free(r);
+        return;
+    }
+}
+
+static enum qsv_status mpi_poll(struct qsv_transport *t, struct qsv_parcel *out,
+                                struct qsv_error *err)
+{
+    struct mpi *m = t->context;
+    *out = (struct qsv_parcel){-1, NULL, 0};
+    free_sent(m);
+    enum qsv_status st = begin_receiving(m, err);
+    if (!st)
+        take_received(m, out);
+    return st;
 }
 
 enum qsv_status qsv_mpi_begin(struct qsv_transport **out, struct qsv_error *err)
@@ -137,14 +188,24 @@ static bool meet(const struct qsv_clock *clock, double until_s)
     return here;
 }
 
+/* Whether messages are still on their way. What comes now is not waited for by anybody. */
+static bool is_busy(struct mpi *m)
+{
+    struct qsv_parcel p = {0};
+    free_sent(m);
+    take_received(m, &p);
+    free(p.data);
+    return m->sendings || m->receivings;
+}
+
 bool qsv_mpi_end(struct qsv_transport *t, const struct qsv_clock *clock, double longest_s)
 {
     struct mpi *m = t->context;
     double until_s = now_s(clock) + longest_s;
     struct qsv_wait w = {0};
-    while (free_sent(m), m->sendings && now_s(clock) < until_s)
+    while (is_busy(m) && now_s(clock) < until_s)
         qsv_wait_nap(&w, clock);
-    if (m->sendings || !meet(clock, until_s))
+    if (is_busy(m) || !meet(clock, until_s))
         return false;
     MPI_Finalize();
     free(m);

@@ -17,11 +17,12 @@ struct qsv_worker {
     struct qsv_workbench *bench;
     struct qsv_stop stop;
     bool told_to_stop, done;
-    struct qsv_message next; /* came while a task was in work; type 0: none */
-    struct qsv_batch batch;  /* done, not recorded yet */
-    uint32_t n_segments;     /* written so far: the sequence in their names */
-    double look_s;           /* when to look for a stop next */
-    double beat_s;           /* when to let itself be heard next */
+    struct qsv_message *next; /* [n_next] came while a task was in work, in their order */
+    size_t n_next, cap_next;
+    struct qsv_batch batch; /* done, not recorded yet */
+    uint32_t n_segments;    /* written so far: the sequence in their names */
+    double look_s;          /* when to look for a stop next */
+    double beat_s;          /* when to let itself be heard next */
 };
 
 /* One row a kind of task: how a shard's records of it come about. */
@@ -50,6 +51,7 @@ static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, ui
 static const struct kind kinds[] = {
     {QSV_TASK_EVALUATE, true, evaluate},
     {QSV_TASK_VERIFY, false, verify},
+    {QSV_TASK_AHEAD, false, evaluate},
 };
 
 static const struct kind *find_kind(enum qsv_task_kind kind)
@@ -76,7 +78,7 @@ static void let_be_heard(struct qsv_worker *w, double now_s)
     send_to_coordinator(w, &alive, NULL);
 }
 
-/* Has a stop come? Else only the next task can; it waits for its turn. */
+/* Has a stop come? Else only the next tasks can; they wait for their turn. */
 static bool take_stop(struct qsv_worker *w)
 {
     struct qsv_parcel p;
@@ -85,8 +87,9 @@ static bool take_stop(struct qsv_worker *w)
         return false;
     if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
         w->told_to_stop = m.type == QSV_MESSAGE_STOP;
-        if (m.type == QSV_MESSAGE_TASK && !w->next.type)
-            w->next = m;
+        if (m.type == QSV_MESSAGE_TASK &&
+            qsv_grow(&w->next, &w->cap_next, w->n_next + 1, sizeof *w->next))
+            w->next[w->n_next++] = m;
         else
             qsv_message_fini(&m);
     }
@@ -126,6 +129,8 @@ enum qsv_status qsv_worker_create(struct qsv_worker **out, const struct qsv_work
     w->sizes = (struct qsv_message_sizes){setup->run->shape, setup->run->partition->n_shards};
     w->stop = (struct qsv_stop){setup->stop, look_for_stop, w};
     w->setup.bench.stop = &w->stop;
+    w->beat_s =
+        setup->clock->now_s(setup->clock->context) + qsv_watch_beat_s(setup->worker_timeout_s);
     enum qsv_status st = qsv_workbench_create(&w->bench, &w->setup.bench, err);
     if (!st)
         st = say_hello(w, err);
@@ -141,7 +146,9 @@ void qsv_worker_destroy(struct qsv_worker *w)
     if (!w)
         return;
     qsv_workbench_destroy(w->bench);
-    qsv_message_fini(&w->next);
+    for (size_t i = 0; i < w->n_next; i++)
+        qsv_message_fini(&w->next[i]);
+    free(w->next);
     qsv_batch_fini(&w->batch);
     free(w);
 }
@@ -193,7 +200,6 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     const struct kind *kind = find_kind(t->kind);
     double began_s = clock->now_s(clock->context);
     w->look_s = began_s;
-    w->beat_s = began_s + qsv_watch_beat_s(w->setup.worker_timeout_s);
     enum qsv_status st = perform(w, kind, t, d, err);
     d->seconds = clock->now_s(clock->context) - began_s;
     if (st)
@@ -242,9 +248,9 @@ static enum qsv_status flush(struct qsv_worker *w, struct qsv_error *err)
 /* Whether there is more to do: then results may wait. */
 static bool is_next_here(struct qsv_worker *w)
 {
-    if (!w->next.type)
+    if (!w->n_next)
         take_stop(w);
-    return w->next.type && !w->told_to_stop;
+    return w->n_next && !w->told_to_stop;
 }
 
 static enum qsv_status keep(struct qsv_worker *w, struct qsv_task *t, struct qsv_done *d,
@@ -307,11 +313,12 @@ static enum qsv_status receive(struct qsv_worker *w, struct qsv_message *m, bool
                                struct qsv_error *err)
 {
     struct qsv_parcel p;
-    *m = w->next;
-    w->next = (struct qsv_message){0};
-    *came = m->type != 0;
-    if (*came)
+    *came = w->n_next > 0;
+    if (*came) {
+        *m = w->next[0];
+        memmove(w->next, w->next + 1, --w->n_next * sizeof *w->next);
         return QSV_OK;
+    }
     enum qsv_status st = w->setup.transport->poll(w->setup.transport, &p, err);
     if (st || !p.data)
         return st;

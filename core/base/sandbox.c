@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@ struct answer {
     bool given;
     enum qsv_status status;
     struct qsv_error err;
-    char result[QSV_SANDBOX_RESULT];
+    _Alignas(max_align_t) char result[QSV_SANDBOX_RESULT];
 };
 
 static void set_limit(int resource, rlim_t value)

@@ -120,17 +120,51 @@ static enum qsv_status propose_rung(struct qsv_qsvit *q, struct ladder *l, size_
                         q->search.out->sensitivity_baseline.trial_id, what, &l->entry[rung]);
 }
 
-/* Up to n rungs strictly between two, evenly. */
+/* Up to n rungs strictly between two that were not measured, evenly; how many. */
+static uint32_t rungs_between(const struct ladder *l, size_t low, size_t high, uint32_t n,
+                              size_t *rungs)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 1; i <= n; i++) {
+        size_t rung = low + (high - low) * i / (n + 1);
+        bool again = found && rungs[found - 1] == rung;
+        if (rung > low && l->entry[rung] == SIZE_MAX && !again)
+            rungs[found++] = rung;
+    }
+    return found;
+}
+
 static enum qsv_status propose_between(struct qsv_qsvit *q, struct ladder *l, size_t low,
                                        size_t high, uint32_t n)
 {
-    enum qsv_status status = QSV_OK;
-    for (uint32_t i = 1; i <= n && !status; i++) {
-        size_t rung = low + (high - low) * i / (n + 1);
-        if (rung > low && l->entry[rung] == SIZE_MAX)
-            status = propose_rung(q, l, rung);
-    }
+    size_t *rungs = qsv_alloc(n, sizeof *rungs);
+    enum qsv_status status = rungs ? QSV_OK : qsv_fail_memory(q->search.err, "base settings");
+    uint32_t found = rungs ? rungs_between(l, low, high, n, rungs) : 0;
+    for (uint32_t i = 0; i < found && !status; i++)
+        status = propose_rung(q, l, rungs[i]);
+    free(rungs);
     return status;
+}
+
+/* Whichever end turns out to be better, the rungs between are next. */
+static void suggest_between_ends(struct qsv_qsvit *q, struct ladder *l)
+{
+    if (!qsv_search_is_suggesting(&q->search))
+        return;
+    uint32_t n = q->search.spec->search.candidates, n_groups = q->search.space->n_groups;
+    size_t *rungs = qsv_alloc(n, sizeof *rungs);
+    uint8_t *formats = qsv_alloc(n, n_groups);
+    uint32_t found = rungs && formats && l->first + 1 < l->n
+                         ? rungs_between(l, l->first, l->n - 1, n, rungs)
+                         : 0;
+    for (uint32_t i = 0; i < found; i++) {
+        settle(l, &q->outlook, l->budgets[rungs[i]]);
+        memcpy(formats + (size_t)i * n_groups, l->formats, n_groups);
+    }
+    if (found)
+        qsv_search_suggest(&q->search, formats, found, QSV_DECIDE, q->decided.n_images);
+    free(rungs);
+    free(formats);
 }
 
 static size_t best_rung(const struct ladder *l, const struct qsv_qsvit *q)
@@ -176,6 +210,8 @@ static enum qsv_status measure_ends(struct qsv_qsvit *q, struct ladder *l)
     if (!status)
         status = propose_rung(q, l, l->n - 1);
     if (!status)
+        suggest_between_ends(q, l);
+    if (!status)
         status =
             qsv_pool_measure(&q->decided, &q->search, "base", &q->search.out->baseline_decided);
     q->best = status ? 0 : qsv_pool_best(&q->decided, q->search.spec);
@@ -218,8 +254,10 @@ enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q)
         status = measure_ends(q, &l);
     for (int round = 0; !status && round < MAX_ROUNDS && find_gap(&l, q, &low, &high); round++) {
         status = propose_between(q, &l, low, high, q->search.spec->search.candidates);
-        if (!status)
+        if (!status) {
+            qsv_qsvit_suggest_judging(q);
             status = qsv_pool_measure(&q->decided, &q->search, "base", NULL);
+        }
         if (!status)
             q->best = qsv_pool_best(&q->decided, q->search.spec);
     }

@@ -21,6 +21,9 @@ enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
 /* 4. Measure on all judging images, repair there, select. */
 enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
 
+/* The best setting so far is the likeliest to be judged in the end. */
+void qsv_qsvit_suggest_judging(struct qsv_qsvit *q);
+
 /* Proposals add settings made from entry `from` of a pool to it, unless they are in it. */
 
 /* n settings that mend what that entry violates, from `low` (exclusive) to `high` times what seems

@@ -23,6 +23,30 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
     return QSV_OK;
 }
 
+bool qsv_search_is_suggesting(const struct qsv_search *s)
+{
+    return s->evaluator->suggest != NULL;
+}
+
+void qsv_search_suggest(struct qsv_search *s, const uint8_t *group_formats, uint32_t n,
+                        enum qsv_image_set set, uint64_t n_images)
+{
+    const struct qsv_space *space = s->space;
+    if (!qsv_search_is_suggesting(s) || !n)
+        return;
+    struct qsv_trial *trials = qsv_alloc(n, sizeof *trials);
+    uint8_t *formats = qsv_alloc(n, space->n_layers);
+    for (uint32_t i = 0; trials && formats && i < n; i++) {
+        uint8_t *layers = formats + (size_t)i * space->n_layers;
+        qsv_space_expand(space, group_formats + (size_t)i * space->n_groups, layers);
+        trials[i] = (struct qsv_trial){.formats = layers, .what = "maybe next"};
+    }
+    if (trials && formats) /* a hint is worth no failure */
+        s->evaluator->suggest(s->evaluator->context, trials, n, set, n_images);
+    free(trials);
+    free(formats);
+}
+
 enum qsv_status qsv_search_note(struct qsv_search *s, const char *step, uint64_t trial_id,
                                 const char *decision, const char *format, ...)
 {

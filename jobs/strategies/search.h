@@ -21,6 +21,12 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers);
 
+/* Does anybody listen? */
+bool qsv_search_is_suggesting(const struct qsv_search *s);
+/* Says which settings of groups [n][n_groups] the question after the next one may be about. */
+void qsv_search_suggest(struct qsv_search *s, const uint8_t *group_formats, uint32_t n,
+                        enum qsv_image_set set, uint64_t n_images);
+
 /* Notes a decision; `format` and what follows say why, in one line. */
 enum qsv_status qsv_search_note(struct qsv_search *s, const char *step, uint64_t trial_id,
                                 const char *decision, const char *format, ...)

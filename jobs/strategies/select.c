@@ -24,6 +24,12 @@ static bool holds(const struct qsv_qsvit *q, size_t judged)
     return qsv_constraint_holds(q->search.spec, &q->judged.entries[judged].metrics);
 }
 
+void qsv_qsvit_suggest_judging(struct qsv_qsvit *q)
+{
+    if (q->decided.n_measured)
+        qsv_search_suggest(&q->search, q->decided.entries[q->best].formats, 1, QSV_JUDGE, 0);
+}
+
 static enum qsv_status note_judged(struct qsv_qsvit *q, size_t first, size_t best)
 {
     const struct qsv_pool_entry *e = &q->judged.entries[best];

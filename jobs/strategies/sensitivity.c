@@ -248,6 +248,20 @@ out:
     return status;
 }
 
+/* Step 2 begins with the ends of its ladder: nothing quantized, and everything as far as it goes.
+ */
+static void suggest_ends(struct qsv_qsvit *q)
+{
+    const struct qsv_space *space = q->search.space;
+    uint8_t *ends = qsv_search_is_suggesting(&q->search) ? qsv_alloc(2, space->n_groups) : NULL;
+    if (!ends)
+        return;
+    memset(ends, QSV_F32, space->n_groups);
+    memset(ends + space->n_groups, space->formats[space->n_formats - 1], space->n_groups);
+    qsv_search_suggest(&q->search, ends, 2, QSV_DECIDE, q->decided.n_images);
+    free(ends);
+}
+
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
 {
     struct qsv_search *s = &q->search;
@@ -256,6 +270,7 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
     if (status)
         goto out;
     fill_questions(&k, s->space);
+    suggest_ends(q);
     status = qsv_search_ask(s, "sensitivity", k.trials, k.n, QSV_DECIDE,
                             s->spec->search.sensitivity_images, k.answers);
     if (status)

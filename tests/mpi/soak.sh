@@ -184,7 +184,6 @@ compare() {
     fi
     run "$QSVIT" verify "$TMP/killed"
     [ "$status" = 0 ] || wrong 'it is good at its end'
-    [ -z "$(find "$TMP/killed" -name '*.tmp')" ] || wrong 'no temporary file is left'
 }
 
 begin_anew() {
@@ -216,6 +215,8 @@ start 3 ''
 ended
 same 'undisturbed it comes to its end' 0 "$status"
 compare
+# A process that dies while it takes the lock leaves a line of text behind.
+same 'no temporary file is left' '' "$(find "$TMP/killed" -name '*.tmp' -not -name 'lock.*')"
 same 'no record was lost' 0 $lost
 same 'no run ended differently' 0 $differences
 echo "# $kills kills, $resumes resumes, $stops stops, $write_failures failed writes, $damages damaged files," \

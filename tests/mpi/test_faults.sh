@@ -19,6 +19,7 @@ fi
 
 . tests/lib.sh
 . tests/mpi/sweep.sh
+trap 'umount "$TMP/full" 2>/dev/null; rm -rf "$TMP"' EXIT
 
 run "$QSVIT" run "$(ranks=1 spec whole)"
 same 'an undisturbed run' 0 "$status"

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
     int ranks = argc > 1 ? atoi(argv[1]) : 1;
     if (qsv_rank_info_read().launched)
         return run_rank(ranks);
-    struct qsv_launch launch = {(uint32_t)ranks, argv};
+    struct qsv_launch launch = {.ranks = (uint32_t)ranks, .argv = argv};
     struct qsv_error err;
     return qsv_status_exit(qsv_launcher_find("local")->run(&launch, &err));
 }

@@ -291,7 +291,8 @@ static inline struct world *world_create(uint32_t n_layers, uint64_t seed)
     build_graph(w, &r);
     build_law(w, &r);
     build_spec(w);
-    w->evaluator = (struct qsv_evaluator){w, world_evaluate, world_note};
+    w->evaluator =
+        (struct qsv_evaluator){.context = w, .evaluate = world_evaluate, .note = world_note};
     return w;
 }
 

@@ -165,9 +165,10 @@ static enum qsv_status no_note(void *context, const struct qsv_step *step, struc
 static struct seen watch_random(struct world *w, struct qsv_selection *out)
 {
     struct seen seen = {w, UINT64_MAX, 0, 0, 0, UINT64_MAX};
-    w->evaluator = (struct qsv_evaluator){&seen, see, no_note};
+    w->evaluator = (struct qsv_evaluator){.context = &seen, .evaluate = see, .note = no_note};
     *out = search(w, "random");
-    w->evaluator = (struct qsv_evaluator){w, world_evaluate, world_note};
+    w->evaluator =
+        (struct qsv_evaluator){.context = w, .evaluate = world_evaluate, .note = world_note};
     return seen;
 }
 

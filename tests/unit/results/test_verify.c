@@ -195,7 +195,8 @@ static void a_held_run_is_left_alone(void **state)
 static void the_lock_of_another_host_goes_only_when_told(void **state)
 {
     (void)state;
-    static const char line[] = "qsvit host elsewhere pid 7 start 1 space pid:[1] since 1.000\n";
+    static const char line[] =
+        "qsvit host elsewhere pid 7 start 1 space pid:[1] since 1.000 job - restarts 0\n";
     struct qsv_error err;
     struct qsv_strbuf text = {0};
     assert_int_equal(qsv_file_write(path_of("lock"), line, sizeof line - 1, NULL), QSV_OK);

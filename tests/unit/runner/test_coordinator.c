@@ -64,7 +64,7 @@ struct stage {
     struct qsv_hello hello;
     volatile sig_atomic_t stop;
     struct pretender workers[MAX_WORKERS];
-    int taken[MAX_TRIALS][N_SHARDS];
+    int taken[MAX_TRIALS][N_SHARDS], ahead[MAX_TRIALS][N_SHARDS];
     int n_taken, stop_after; /* asks to stop after that many records; 0: never */
     int pause_after;         /* after that many records 1,000 s pass at once; 0: never */
     char said[1024];
@@ -392,6 +392,93 @@ static void what_hangs_is_dealt_again(void **state)
     close_stage(s);
 }
 
+static enum qsv_status take_ahead(void *context, struct qsv_record *r, struct qsv_error *e)
+{
+    (void)e;
+    struct stage *s = context;
+    s->ahead[r->trial_id - 1][r->shard]++;
+    return QSV_OK;
+}
+
+/* One pair is left for two workers: the other begins with what may come next. What is under way
+ * when it is asked for is waited for, and not done again. */
+static void idle_workers_work_ahead(void **state)
+{
+    (void)state;
+    static const uint8_t formats[N_LAYERS] = {0};
+    static const double shared[2] = {0};
+    const struct qsv_trial_setting trials[] = {{1, formats}, {2, formats}};
+    struct stage *s = open_stage(2);
+    uint8_t now[N_SHARDS] = {1}, later[N_SHARDS] = {0, 1, 1};
+    struct qsv_job ahead = {.kind = QSV_TASK_AHEAD,
+                            .attempt = 1,
+                            .trials = trials + 1,
+                            .n_trials = 1,
+                            .shared = shared,
+                            .n_shards = N_SHARDS,
+                            .missing = later};
+    struct qsv_job job = {.kind = QSV_TASK_EVALUATE,
+                          .attempt = 1,
+                          .trials = trials,
+                          .n_trials = 1,
+                          .shared = shared,
+                          .n_shards = N_SHARDS,
+                          .missing = now,
+                          .context = s,
+                          .take = take,
+                          .tick = tick,
+                          .ahead = &ahead,
+                          .take_ahead = take_ahead};
+    greet(s, 2);
+    s->workers[0].seconds_a_pair = 0.7;
+    assert_int_equal(qsv_coordinator_run(s->c, &job, &err), QSV_OK);
+    assert_int_equal(s->n_taken, 1);
+    assert_int_equal(s->ahead[1][1], 1);
+    assert_int_equal(s->ahead[1][2], 0); /* worker 2 has begun with it */
+    job.trials = trials + 1;
+    job.missing = later;
+    later[1] = 0; /* it is there */
+    job.ahead = NULL;
+    assert_int_equal(qsv_coordinator_run(s->c, &job, &err), QSV_OK);
+    assert_int_equal(s->n_taken, 1);
+    assert_int_equal(s->ahead[1][2], 1);
+    close_stage(s);
+}
+
+static void one_worker_never_works_ahead(void **state)
+{
+    (void)state;
+    static const uint8_t formats[N_LAYERS] = {0};
+    static const double shared[1] = {0};
+    const struct qsv_trial_setting trials[] = {{1, formats}, {2, formats}};
+    struct stage *s = open_stage(1);
+    memset(everything, 1, sizeof everything);
+    struct qsv_job ahead = {.kind = QSV_TASK_AHEAD,
+                            .attempt = 1,
+                            .trials = trials + 1,
+                            .n_trials = 1,
+                            .shared = shared,
+                            .n_shards = N_SHARDS,
+                            .missing = everything};
+    struct qsv_job job = {.kind = QSV_TASK_EVALUATE,
+                          .attempt = 1,
+                          .trials = trials,
+                          .n_trials = 1,
+                          .shared = shared,
+                          .n_shards = N_SHARDS,
+                          .missing = everything,
+                          .context = s,
+                          .take = take,
+                          .tick = tick,
+                          .ahead = &ahead,
+                          .take_ahead = take_ahead};
+    greet(s, 1);
+    assert_int_equal(qsv_coordinator_run(s->c, &job, &err), QSV_OK);
+    assert_int_equal(s->n_taken, N_SHARDS);
+    assert_int_equal(s->workers[0].n_pairs, N_SHARDS);
+    close_stage(s);
+}
+
 static void a_failed_task_ends_the_run(void **state)
 {
     (void)state;
@@ -709,6 +796,8 @@ int main(void)
         cmocka_unit_test(the_faster_one_does_more),
         cmocka_unit_test(the_next_task_waits_at_the_worker),
         cmocka_unit_test(what_hangs_is_dealt_again),
+        cmocka_unit_test(idle_workers_work_ahead),
+        cmocka_unit_test(one_worker_never_works_ahead),
         cmocka_unit_test(a_failed_task_ends_the_run),
         cmocka_unit_test(a_stop_is_heeded),
         cmocka_unit_test(a_worker_that_never_stops_is_named),

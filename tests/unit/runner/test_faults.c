@@ -86,7 +86,7 @@ static int teardown(void **state)
 static unsigned long after(unsigned long n, unsigned long calls)
 {
     bool all = getenv("QSV_TEST_ALL") || n < 8 || n + 6 >= calls;
-    return n + 17 < calls && !all ? n + 17 : n + 1;
+    return n + 29 < calls && !all ? n + 29 : n + 1;
 }
 
 static void every_call_that_fails_stops_it_in_one_line(void **state)

@@ -113,6 +113,29 @@ static void work_is_conserved(void **state)
     }
 }
 
+/* Idle ranks begin with what is asked next: the path and what is recorded stay the same, and one
+ * worker alone never does. */
+static void looking_ahead_changes_no_record(void **state)
+{
+    for (uint32_t ranks = 2; ranks <= 128; ranks *= 4) {
+        struct qsv_plan plan = plan_of(*state, ranks);
+        struct qsv_forecast blind = simulate(&plan);
+        plan.look_ahead = true;
+        struct qsv_forecast f = simulate(&plan);
+        assert_int_equal(blind.n_ahead, 0);
+        assert_int_equal(f.n_ahead > 0, ranks > 2);
+        assert_true(f.n_foreseen <= f.n_ahead);
+        if (ranks > 30)
+            assert_true(f.n_foreseen > f.n_ahead / 2);
+        assert_int_equal(f.n_records, blind.n_records);
+        assert_int_equal(f.selected, blind.selected);
+        assert_int_equal(f.n_steps, blind.n_steps);
+        for (size_t i = 0; i < f.n_steps; i++)
+            assert_int_equal(f.steps[i].n_trials, blind.steps[i].n_trials);
+        assert_true(f.makespan_s < 1.05 * blind.makespan_s);
+    }
+}
+
 /* What a failing rank holds up at the end is done by others. */
 static void failures_cost_little_beyond_themselves(void **state)
 {
@@ -167,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_forecast),
         cmocka_unit_test(work_is_conserved),
+        cmocka_unit_test(looking_ahead_changes_no_record),
         cmocka_unit_test(failures_cost_little_beyond_themselves),
         cmocka_unit_test(a_task_costs_what_it_does_not_share),
         cmocka_unit_test(an_outline_is_the_published_network),

@@ -195,7 +195,7 @@ static void assert_silent(struct stage *s)
 
 static int setup_gathering(void **state)
 {
-    flush_interval_s = 3600;
+    flush_interval_s = 1e7;
     int failed = setup(state);
     flush_interval_s = 0;
     return failed;
@@ -230,6 +230,28 @@ static void tasks_are_recorded_together_then_reported(void **state)
     qsv_ledger_fini(&l);
     qsv_message_fini(&first);
     qsv_message_fini(&second);
+}
+
+/* They come while the first is in work, and none is forgotten. */
+static void many_tasks_may_wait_for_their_turn(void **state)
+{
+    struct stage *s = *state;
+    make_run_folder(s);
+    for (uint32_t i = 0; i < 5; i++)
+        give_task(s, QSV_TASK_EVALUATE, i, 1, 1);
+    look_s = 11; /* it looks what has come between any two layers */
+    for (int i = 0; i < 5; i++)
+        step(s);
+    look_s = 0.001;
+    for (uint32_t i = 0; i < 5;) {
+        struct qsv_message m = receive(s);
+        if (m.type == QSV_MESSAGE_ALIVE)
+            continue;
+        assert_int_equal(m.type, QSV_MESSAGE_DONE);
+        assert_int_equal(m.u.done.records[0].shard, i);
+        assert_string_equal(m.u.done.segment, ++i == 5 ? "3-1-1" : "");
+        qsv_message_fini(&m);
+    }
 }
 
 static void what_waits_is_recorded_before_it_stops(void **state)
@@ -392,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_task_is_recorded_then_reported),
         GATHERING(tasks_are_recorded_together_then_reported),
+        GATHERING(many_tasks_may_wait_for_their_turn),
         GATHERING(what_waits_is_recorded_before_it_stops),
         GATHERING(what_waits_is_recorded_when_the_next_task_fails),
         CASE(what_cannot_be_recorded_is_no_success),

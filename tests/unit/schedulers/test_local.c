@@ -145,7 +145,7 @@ static void test_status_of_the_ranks(void **state)
         const char *text;
     } rows[] = {
         {"exit 0", QSV_OK, ""},
-        {"kill -9 $$", QSV_EFAILED, "ended by signal 9"},
+        {"kill -9 $$", QSV_ESTOPPED, "ended by signal 9"},
         {"exit 139", QSV_EFAILED, "ended by signal 11"},
         {"exit 1", QSV_EFAILED, "before the run began"},
         {"exit 213", QSV_EFAILED, "status 213 before the run began"},
