@@ -261,7 +261,7 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_run = {
     .name = "run",
     .summary = "Runs a sweep, or goes on with one",
-    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--launcher NAME] [--fresh] [--dry-run]",
+    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--launcher NAME] [--fresh]\n [--dry-run]",
     .details =
         "Searches for the cheapest setting within the spec's constraint, writes the\n"
         "selected network and prints a summary. Starts mpirun itself where no MPI\n"

@@ -5,12 +5,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/alloc.h"
 #include "schedulers/program.h"
+
+/* Blanks part an option from what belongs to it. */
+static void add_option(struct qsv_words *out, const char *option)
+{
+    for (option += strspn(option, " "); *option; option += strspn(option, " ")) {
+        size_t n = strcspn(option, " ");
+        char *word = qsv_strndup(option, n);
+        if (word)
+            qsv_words_add(out, word);
+        out->failed |= !word;
+        free(word);
+        option += n;
+    }
+}
 
 static void add_options(struct qsv_words *out, const struct qsv_launch *launch)
 {
     for (size_t i = 0; i < launch->how->launcher_options.n; i++)
-        qsv_words_add(out, launch->how->launcher_options.v[i]);
+        add_option(out, launch->how->launcher_options.v[i]);
 }
 
 /* Without --kill-on-bad-exit a job whose rank died hangs until its time limit. */

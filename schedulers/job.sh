@@ -104,6 +104,7 @@ status=75
 if [ $signals = 0 ]; then
     launch &
     ranks=$!
+    [ $signals = 0 ] || kill -USR1 "$ranks" 2>/dev/null || : # one that came just before
     while :; do # a signal ends `wait` before the ranks have ended
         before=$signals status=0
         wait "$ranks" || status=$?

@@ -6,7 +6,7 @@
 #include "schedulers/program.h"
 
 /* Slurm's commands try for a while themselves where the controller does not answer. */
-static const double limit_s = 120;
+static const double limit_s = 120, list_limit_s = 20;
 
 bool qsv_slurm_is_id(const char *text)
 {
@@ -174,7 +174,7 @@ static enum qsv_status check_pmi(const char *mpi, struct qsv_error *err)
     struct qsv_error ignored;
     char *argv[] = {"ompi_info", "--parsable", NULL};
     enum qsv_status st = QSV_OK;
-    if (!qsv_program_run(&o, argv, limit_s, &ignored) && o.status == 0 &&
+    if (!qsv_program_run(&o, argv, list_limit_s, &ignored) && o.status == 0 &&
         strstr(text_of(&o.out), "mca:pmix:") && !strstr(text_of(&o.out), "mca:pmix:s1:") &&
         !strstr(text_of(&o.out), "mca:pmix:s2:"))
         st = qsv_fail(err, QSV_EINPUT,
@@ -192,10 +192,10 @@ enum qsv_status qsv_slurm_check_mpi(const char *mpi, struct qsv_error *err)
     struct qsv_strbuf list = {0};
     char *argv[] = {"srun", "--mpi=list", NULL};
     enum qsv_status st = QSV_OK;
-    if (!qsv_program_run(&o, argv, limit_s, &ignored) && o.status == 0) {
+    if (!qsv_program_run(&o, argv, list_limit_s, &ignored) && o.status == 0) {
         /* Slurm prints it on either. */
         qsv_strbuf_printf(&list, "%s\n%s", text_of(&o.out), text_of(&o.err));
-        if (!list.failed && !qsv_slurm_lists_mpi(list.text, mpi)) {
+        if (!list.failed && list.len > 1 && !qsv_slurm_lists_mpi(list.text, mpi)) {
             struct qsv_strbuf line = {0};
             qsv_output_words(&o, &line);
             st = qsv_fail(err, QSV_EINPUT, "found '%s', this Slurm has (srun --mpi=list): %s", mpi,

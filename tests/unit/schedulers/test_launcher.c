@@ -25,20 +25,22 @@ static void test_find(void **state)
 static void test_words(void **state)
 {
     (void)state;
-    char *options[] = {"--cpu-bind=cores", "a b"};
+    char *options[] = {"--cpu-bind=cores", " --map-by  node "};
     const struct qsv_spec_scheduler how = {.mpi = "pmix_v4", .launcher_options = {options, 2}};
     static const struct {
         const char *launcher;
         uint32_t ranks;
-        const char *words[8];
+        const char *words[9];
     } cases[] = {
-        {"srun", 0, {"srun", "--mpi=pmix_v4", "--kill-on-bad-exit=1", "--cpu-bind=cores", "a b"}},
+        {"srun",
+         0,
+         {"srun", "--mpi=pmix_v4", "--kill-on-bad-exit=1", "--cpu-bind=cores", "--map-by", "node"}},
         {"srun",
          12,
          {"srun", "--mpi=pmix_v4", "--kill-on-bad-exit=1", "--ntasks=12", "--cpu-bind=cores",
-          "a b"}},
-        {"mpirun", 0, {"mpirun", "--cpu-bind=cores", "a b"}},
-        {"mpirun", 3, {"mpirun", "-np", "3", "--cpu-bind=cores", "a b"}},
+          "--map-by", "node"}},
+        {"mpirun", 0, {"mpirun", "--cpu-bind=cores", "--map-by", "node"}},
+        {"mpirun", 3, {"mpirun", "-np", "3", "--cpu-bind=cores", "--map-by", "node"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct qsv_words words = {0};
