@@ -269,7 +269,8 @@ const struct qsv_command qsv_cmd_run = {
         "\n"
         "What is recorded in the run's folder is not evaluated again: after an\n"
         "interruption the same command goes on. Ends with status 75 when it was asked\n"
-        "to stop (INT, TERM, USR1) or a rank was lost, 3 where no setting meets the constraint.",
+        "to stop (INT, TERM, USR1) or a rank was lost, 3 where no setting meets the\n"
+        "constraint.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,
