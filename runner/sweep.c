@@ -155,8 +155,8 @@ static void say_of_threads(struct progressing *p)
                          narrow, n, first + 1, qsv_coordinator_hello(p->coordinator, first)->host,
                          qsv_coordinator_hello(p->coordinator, first)->cores, threads);
     if (other && strtoul(other, NULL, 10) != threads)
-        qsv_progress_say(p->progress, "OMP_NUM_THREADS is %s, but it is threads: %u that counts", other,
-                         threads);
+        qsv_progress_say(p->progress, "OMP_NUM_THREADS is %s, but it is threads: %u that counts",
+                         other, threads);
 }
 
 static void say_what_begins(struct progressing *p)
