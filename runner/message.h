@@ -37,7 +37,9 @@ struct qsv_hello { /* what must be the same on every rank, and who is there */
     char host[QSV_MESSAGE_NAME];
     char isa[QSV_MESSAGE_NAME];
     uint64_t pid;
-    uint32_t cores; /* that it may use */
+    uint32_t cores;               /* that it may use */
+    char alone[QSV_MESSAGE_NAME]; /* why it shares no memory with others of its machine; "": it does
+                                     where there are any */
 };
 
 struct qsv_done {

@@ -37,6 +37,7 @@ static struct qsv_message a_hello(void)
                             .isa = "avx2",
                             .pid = 4711,
                             .cores = 2,
+                            .alone = "no room",
                             .spec = 5};
     h->identity = (struct qsv_identity){.model = 1,
                                         .dataset = 2,
@@ -109,6 +110,7 @@ static void each_message_comes_over(void **state)
     assert_string_equal(got.u.hello.isa, "avx2");
     assert_int_equal(got.u.hello.pid, 4711);
     assert_int_equal(got.u.hello.cores, 2);
+    assert_string_equal(got.u.hello.alone, "no room");
     assert_int_equal(got.u.hello.spec, 5);
     assert_int_equal(qsv_identity_hash(&got.u.hello.identity),
                      qsv_identity_hash(&m.u.hello.identity));
