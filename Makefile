@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
 system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
 
-LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke
 LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
@@ -42,6 +42,8 @@ BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS)
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mfma -mpopcnt -mprefer-vector-width=512 -Wno-psabi
+ISA_moments_avx2   := $(ISA_avx2)
+ISA_moments_avx512 := $(ISA_avx512) -mavx512vpopcntdq
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))

@@ -24,6 +24,7 @@ libarchive-dev          build            library libarchive
 zlib1g-dev              build            library zlib
 libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
+liblapacke-dev          build            library lapacke
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac

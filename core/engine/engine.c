@@ -27,6 +27,7 @@ struct qsv_engine {
     struct qsv_engine_work work;
     bool (*asked)(void *context); /* see qsv_engine_watch */
     void *asked_context;
+    struct qsv_engine_observer observer;
 };
 
 /* One call of qsv_engine_run. */
@@ -147,13 +148,38 @@ static enum qsv_status find_weights(const struct qsv_weights **out, struct run *
                             r->engine->context.kernels->index_bits, r->err);
 }
 
+void qsv_engine_observe(struct qsv_engine *e, const struct qsv_engine_observer *observer)
+{
+    e->observer = observer ? *observer : (struct qsv_engine_observer){0};
+}
+
+static enum qsv_status observe(struct run *r, const struct qsv_plan_step *s)
+{
+    const struct qsv_engine *e = r->engine;
+    const struct qsv_value *v = &e->plan.values[s->in[0]];
+    const struct qsv_grid g = qsv_value_grid(v, e->context.n);
+    const void *x = qsv_step_value(&e->context, s->in[0]);
+    const struct qsv_engine_input input = {
+        .layer = s->index,
+        .images = g.images,
+        .steps = g.steps,
+        .block = g.block,
+        .spikes = v->spikes ? x : NULL,
+        .values = v->spikes ? NULL : x,
+        .stride = v->spikes ? g.n / QSV_WORD : qsv_value_stride(v, e->context.n),
+    };
+    return e->observer.on_input(e->observer.context, &input, r->err);
+}
+
 static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
                                 const struct branch *b)
 {
     struct qsv_engine *e = r->engine;
-    const struct qsv_weights *w;
+    const struct qsv_weights *w = NULL;
     struct qsv_network_layer post = qsv_network_layer(r->networks[b->members[0]], s->index);
-    enum qsv_status st = find_weights(&w, r, s->index, post.weights);
+    enum qsv_status st = e->observer.on_input ? observe(r, s) : QSV_OK;
+    if (!st)
+        st = find_weights(&w, r, s->index, post.weights);
     if (st)
         return st;
     uint64_t accumulates = qsv_step_conv(&e->context, s, w, &post);
@@ -340,7 +366,7 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                                const volatile sig_atomic_t *stop, struct qsv_error *err)
 {
     assert(n >= 1 && n <= e->max_batch);
-    assert(!trace || n_networks == 1);
+    assert((!trace && !e->observer.on_input) || n_networks == 1);
     struct run r = {e, pixels, networks, outputs, trace, stop, err};
     uint32_t *members = qsv_alloc(n_networks, sizeof *members);
     if (!members)
