@@ -1,5 +1,6 @@
 #include "core/curvature.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,12 +106,23 @@ static enum qsv_status multiply_weights(struct qsv_curvature *c, const float *we
     return st;
 }
 
+static enum qsv_status check_finite(const double *h, size_t k, struct qsv_error *err)
+{
+    for (size_t i = 0; i < k * k; i++)
+        if (!isfinite(h[i]))
+            return qsv_fail(err, QSV_EINPUT, "second moment (%zu, %zu) of the inputs is %g", i / k,
+                            i % k, h[i]);
+    return QSV_OK;
+}
+
 enum qsv_status qsv_curvature_init(struct qsv_curvature *c, double *h, const float *weights,
                                    size_t rows, size_t k, struct qsv_error *err)
 {
     *c = (struct qsv_curvature){.k = k, .rows = rows, .h = h, .kernels = qsv_moments_choose()};
     c->diagonal = qsv_alloc(k, sizeof *c->diagonal);
     enum qsv_status st = c->diagonal ? QSV_OK : qsv_fail_memory(err, "statistics");
+    if (!st)
+        st = check_finite(h, k, err);
     if (!st) {
         damp(c);
         st = weights ? multiply_weights(c, weights, err) : QSV_OK;

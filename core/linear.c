@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <math.h>
 
 #include <lapacke.h>
 
@@ -33,8 +34,10 @@ enum qsv_status qsv_cholesky(double *a, size_t n, struct qsv_error *err)
         return QSV_OK;
     use_one_thread();
     /* Row-major lower is column-major upper. */
-    const lapack_int info =
-        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+    lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+    for (size_t i = 0; !info && i < n; i++) /* a NaN passes through some */
+        if (!isfinite(a[i * n + i]))
+            info = (lapack_int)i + 1;
     if (info)
         return qsv_fail(err, QSV_EFAILED,
                         "a matrix of %zu rows is not positive definite: LAPACK's dpotrf gives %d",
