@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
+#include "core/h5.h"
 #include "core/quantizers/codes.h"
 #include "core/quantizers/quantizers.h"
 
@@ -391,6 +393,69 @@ static void test_refuses_moments_that_are_no_numbers(void **state)
     assert_string_equal(err.text, "second moment (1, 0) of the inputs is nan");
 }
 
+/* ---- against PyTorch (tests/reference/make_quantizer_golden.py) ---- */
+
+static void *read(hid_t file, const char *path, hid_t type, size_t size, unsigned rank,
+                  hsize_t *dims)
+{
+    void *data;
+    struct qsv_error err;
+    if (qsv_h5_read(file, path, type, size, rank, dims, 1 << 20, &data, &err))
+        fail_msg("%s", err.text);
+    return data;
+}
+
+static struct layer *read_layer(hid_t file, int n)
+{
+    char path[64];
+    hsize_t dims[2];
+    struct layer *l = qsv_alloc(1, sizeof *l);
+    snprintf(path, sizeof path, "%d/w", n);
+    float *w = read(file, path, H5T_NATIVE_FLOAT, sizeof *w, 2, dims);
+    assert_true(dims[0] <= MAX_ROWS && dims[1] <= MAX_K);
+    l->rows = dims[0];
+    l->k = dims[1];
+    memcpy(l->w, w, l->rows * l->k * sizeof *w);
+    snprintf(path, sizeof path, "%d/h", n);
+    double *h = read(file, path, H5T_NATIVE_DOUBLE, sizeof *h, 2, dims);
+    memcpy(l->h, h, l->k * l->k * sizeof *h);
+    assert_int_equal(qsv_curvature_init(&l->c, h, l->w, l->rows, l->k, NULL), QSV_OK);
+    free(w);
+    return l;
+}
+
+static void compare_with_pytorch(hid_t file, int n, struct layer *l, enum qsv_format f)
+{
+    char path[64];
+    hsize_t dims[2];
+    const char *name = qsv_format_info(f)->name;
+    quantize(l, "compensated", f);
+    snprintf(path, sizeof path, "%d/%s/loss", n, name);
+    double *loss = read(file, path, H5T_NATIVE_DOUBLE, sizeof *loss, 1, dims);
+    snprintf(path, sizeof path, "%d/%s/codes", n, name);
+    int8_t *codes = read(file, path, H5T_NATIVE_INT8, 1, 2, dims);
+    const double is = loss_of(l, 0);
+    if (!(fabs(is - *loss) <= 1e-9 * *loss))
+        fail_msg("%s, case %d: loss %.12g, PyTorch %.12g", name, n, is, *loss);
+    assert_memory_equal(l->codes, codes, l->rows * l->k);
+    free(loss);
+    free(codes);
+}
+
+static void test_equals_pytorch(void **state)
+{
+    (void)state;
+    hid_t file;
+    assert_int_equal(qsv_h5_open(&file, "tests/data/golden/compensated.h5", NULL), QSV_OK);
+    for (int n = 0; n < 3; n++) {
+        struct layer *l = read_layer(file, n);
+        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++)
+            compare_with_pytorch(file, n, l, f);
+        drop(l);
+    }
+    H5Fclose(file);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -423,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_compensated_is_near_a_local_optimum),
         cmocka_unit_test(test_isas_change_no_code),
         cmocka_unit_test(test_channels_of_zeros_and_inputs_that_never_fire),
+        cmocka_unit_test(test_equals_pytorch),
         cmocka_unit_test(test_refuses_moments_that_are_no_numbers),
         cmocka_unit_test(test_out_of_memory),
     };
