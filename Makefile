@@ -41,7 +41,11 @@ BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS)
 # chosen must cover them. Elsewhere than on x86-64 these files are empty.
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
-ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mfma -mpopcnt -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vpopcntdq \
+              -mfma -mpopcnt -mbmi2 -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512_codes := $(ISA_avx512)
+ISA_avx512_rows  := $(ISA_avx512)
+ISA_avx512_reals := $(ISA_avx512)
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))

@@ -15,7 +15,7 @@
 #include "core/network.h"
 
 /* Changes whenever any logit could. Part of a run's identity. */
-enum { QSV_ENGINE_NUMERICS = 1 };
+enum { QSV_ENGINE_NUMERICS = 2 };
 
 struct qsv_engine;
 

@@ -144,7 +144,49 @@ static enum qsv_status find_weights(const struct qsv_weights **out, struct run *
     if (w->made)
         return QSV_OK;
     return qsv_weights_init(w, &r->engine->model->graph.layers[layer], entry,
-                            r->engine->context.kernels->index_bits, r->err);
+                            r->engine->context.kernels, r->err);
+}
+
+static enum qsv_status trace_lif(struct run *r, uint32_t lif, uint32_t spikes)
+{
+    const struct qsv_step_context *c = &r->engine->context;
+    const struct qsv_value *v = &c->plan->values[spikes];
+    const size_t pixels = (size_t)v->shape.h * v->shape.w;
+    uint8_t *bytes = qsv_alloc((size_t)c->n * v->steps * v->shape.c, pixels);
+    if (!bytes)
+        return qsv_fail_memory(r->err, "a trace");
+    qsv_step_spike_bytes(c, spikes, bytes);
+    enum qsv_status st = r->trace->on_spikes(r->trace->context, lif, c->n, bytes, r->err);
+    free(bytes);
+    return st;
+}
+
+/* Potentials of one LIF's neurons, so that they can be given to every member. */
+static enum qsv_status make_potentials(int64_t **out, struct run *r, const struct branch *b,
+                                       uint32_t lif)
+{
+    *out = NULL;
+    if (!r->outputs[b->members[0]].potentials)
+        return QSV_OK;
+    *out = qsv_alloc(r->engine->model->graph.lifs[lif].shape.c, sizeof **out);
+    return *out ? QSV_OK : qsv_fail_memory(r->err, "potentials");
+}
+
+/* What neurons did, given to every member. Frees potentials. */
+static enum qsv_status give_spikes(struct run *r, const struct branch *b, uint32_t lif,
+                                   uint32_t spikes, uint64_t fired, int64_t *potentials)
+{
+    struct qsv_engine *e = r->engine;
+    const size_t at = e->potential_offset[lif], n = e->model->graph.lifs[lif].shape.c;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct qsv_engine_output *o = &r->outputs[b->members[i]];
+        if (o->lif_spikes)
+            o->lif_spikes[lif] += fired;
+        for (size_t c = 0; potentials && o->potentials && c < n; c++)
+            o->potentials[at + c] += potentials[c];
+    }
+    free(potentials);
+    return r->trace ? trace_lif(r, lif, spikes) : QSV_OK;
 }
 
 static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
@@ -152,52 +194,30 @@ static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
 {
     struct qsv_engine *e = r->engine;
     const struct qsv_weights *w;
+    int64_t *potentials = NULL;
     struct qsv_network_layer post = qsv_network_layer(r->networks[b->members[0]], s->index);
     enum qsv_status st = find_weights(&w, r, s->index, post.weights);
+    if (!st && s->fires)
+        st = make_potentials(&potentials, r, b, s->lif);
     if (st)
         return st;
-    uint64_t accumulates = qsv_step_conv(&e->context, s, w, &post);
+    const struct qsv_conv_counts counts = qsv_step_conv(&e->context, s, w, &post, potentials);
     for (uint32_t i = 0; i < b->n; i++)
         if (r->outputs[b->members[i]].site_ac)
-            r->outputs[b->members[i]].site_ac[s->index] += accumulates;
+            r->outputs[b->members[i]].site_ac[s->index] += counts.accumulates;
     e->work.layer_forwards_asked += (uint64_t)b->n * e->context.n;
     e->work.layer_forwards_done += e->context.n;
-    return QSV_OK;
-}
-
-static enum qsv_status trace_lif(struct run *r, const struct qsv_plan_step *s)
-{
-    const struct qsv_step_context *c = &r->engine->context;
-    const struct qsv_value *v = &c->plan->values[s->out];
-    const size_t pixels = (size_t)v->shape.h * v->shape.w;
-    uint8_t *bytes = qsv_alloc((size_t)c->n * v->steps * v->shape.c, pixels);
-    if (!bytes)
-        return qsv_fail_memory(r->err, "a trace");
-    qsv_step_spike_bytes(c, s->out, bytes);
-    enum qsv_status st = r->trace->on_spikes(r->trace->context, s->index, c->n, bytes, r->err);
-    free(bytes);
-    return st;
+    return s->fires ? give_spikes(r, b, s->lif, s->spikes, counts.fired, potentials) : QSV_OK;
 }
 
 static enum qsv_status run_lif(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
 {
-    struct qsv_engine *e = r->engine;
-    const size_t at = e->potential_offset[s->index], n = e->model->graph.lifs[s->index].shape.c;
-    struct qsv_engine_output *first = &r->outputs[b->members[0]];
-    /* Sums of this step alone, so that they can be given to every member. */
-    int64_t *sums = first->potentials ? qsv_alloc(n, sizeof *sums) : NULL;
-    if (first->potentials && !sums)
-        return qsv_fail_memory(r->err, "potentials");
-    uint64_t fired = qsv_step_lif(&e->context, s, sums);
-    for (uint32_t i = 0; i < b->n; i++) {
-        struct qsv_engine_output *o = &r->outputs[b->members[i]];
-        if (o->lif_spikes)
-            o->lif_spikes[s->index] += fired;
-        for (size_t c = 0; sums && o->potentials && c < n; c++)
-            o->potentials[at + c] += sums[c];
-    }
-    free(sums);
-    return r->trace ? trace_lif(r, s) : QSV_OK;
+    int64_t *potentials;
+    enum qsv_status st = make_potentials(&potentials, r, b, s->index);
+    if (st)
+        return st;
+    uint64_t fired = qsv_step_neurons(&r->engine->context, s->index, s->in[0], s->out, potentials);
+    return give_spikes(r, b, s->index, s->out, fired, potentials);
 }
 
 static void give_logits(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
@@ -223,7 +243,7 @@ static enum qsv_status run_step(struct run *r, const struct qsv_plan_step *s,
     case QSV_OP_LIF:
         return run_lif(r, s, b);
     case QSV_OP_ADD:
-        qsv_step_add(&e->context, s);
+        qsv_step_add(&e->context, s->in[0], s->in[1], s->out);
         break;
     case QSV_OP_ATTENTION:
         accumulates = qsv_step_attention(&e->context, s);
