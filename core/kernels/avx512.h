@@ -21,7 +21,7 @@ QSV_INLINE uint64_t qsv_fire(__m512 v[4], const __m512 x[4], __m512 v_th, __m512
     for (int j = 0; j < 4; j++) {
         h[j] = _mm512_fmadd_ps(_mm512_sub_ps(x[j], v[j]), decay, v[j]);
         const __mmask16 fire = _mm512_cmp_ps_mask(h[j], v_th, _CMP_GE_OQ);
-        v[j] = _mm512_maskz_mov_ps((__mmask16)~fire, h[j]);
+        v[j] = _mm512_mask_mov_ps(h[j], fire, _mm512_setzero_ps());
         spikes |= (uint64_t)fire << 16 * j;
     }
     return spikes;

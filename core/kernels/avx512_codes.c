@@ -18,6 +18,9 @@ enum {
 
 typedef qsv_v512 V;
 
+/* Keeps gcc from loading a table once for each use, and from copying sums in every round. */
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+
 /* 16-bit sums of a tile: positions 2 i and 2 i + 1 of each 64, modulo 65536. */
 struct sums {
     V even[QSV_OUTPUTS][VECTORS], odd[QSV_OUTPUTS][VECTORS];
@@ -120,7 +123,8 @@ QSV_INLINE void add_groups(struct sums *s, const struct qsv_code_conv *c, const 
             const V x1 = _mm512_maskz_loadu_epi8(m1, index + QSV_WORD);
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++) {
-                const V table = _mm512_load_si512(entry + 64 * o);
+                V table = _mm512_load_si512(entry + 64 * o);
+                IN_REGISTER(table);
                 byte[o][0] = _mm512_add_epi8(byte[o][0], _mm512_permutexvar_epi8(x0, table));
                 byte[o][1] = _mm512_add_epi8(byte[o][1], _mm512_permutexvar_epi8(x1, table));
             }
@@ -133,6 +137,8 @@ QSV_INLINE void add_groups(struct sums *s, const struct qsv_code_conv *c, const 
                     full[o][j] = _mm512_add_epi16(full[o][j], byte[o][j]);
                     high[o][j] = _mm512_add_epi16(high[o][j], _mm512_srli_epi16(byte[o][j], 8));
                     byte[o][j] = _mm512_setzero_si512();
+                    IN_REGISTER(full[o][j]);
+                    IN_REGISTER(high[o][j]);
                 }
             if (!wide || then[-1] == QSV_WIDEN)
                 continue;
@@ -217,6 +223,13 @@ QSV_INLINE void floats_of_narrow(__m512 x[4], V even, V odd)
     x[3] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(high, 1)));
 }
 
+QSV_INLINE void floats_of_wide(__m512 x[4], const int32_t *sums)
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        x[i] = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * i));
+}
+
 /* The neurons of a tile while its time steps pass. */
 struct neurons {
     __m512 v[QSV_OUTPUTS][VECTORS][4];
@@ -224,41 +237,59 @@ struct neurons {
     uint64_t fired;
 };
 
-/* What follows 64 sums of one output: word `at.word` + j. */
-QSV_INLINE void finish_word(const struct qsv_code_conv *c, struct neurons *n, uint32_t o4,
-                            uint32_t o, struct place at, uint32_t j, __m512 x[4])
+/* 64 neurons of output o, word j of the tile. */
+QSV_INLINE uint64_t charge(const struct qsv_code_conv *c, struct neurons *n, uint32_t o, uint32_t j,
+                           const __m512 x[4], uint32_t step, uint64_t valid)
 {
-    const size_t words = c->block / QSV_WORD, word = at.word + j;
-    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o4 + o]),
-                 shift = _mm512_set1_ps(c->shift[o4 + o]);
+    __m512 v[4], h[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        x[i] = _mm512_fmadd_ps(x[i], multiplier, shift);
-    if (c->residual) {
-        const size_t step = c->residual_steps > 1 ? at.step : 0;
-        const float *r =
-            c->residual + (o4 + o) * c->residual_stride + step * c->block + word * QSV_WORD;
+        v[i] = step ? n->v[o][j][i] : _mm512_setzero_ps();
+    const uint64_t spikes =
+        valid & qsv_fire(v, x, _mm512_set1_ps(c->v_th), _mm512_set1_ps(c->decay), h);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            x[i] = _mm512_add_ps(_mm512_loadu_ps(r + 16 * i), x[i]);
-    }
-    if (c->out) {
-        float *out =
-            c->out + (o4 + o) * c->out_stride + (size_t)at.step * c->block + word * QSV_WORD;
+    for (int i = 0; i < 4; i++)
+        n->v[o][j][i] = v[i];
+    n->fired += (uint64_t)_mm_popcnt_u64(spikes);
+    if (c->potential)
+        n->potential[o] = qsv_add_potential(n->potential[o], h, valid);
+    return spikes;
+}
+
+/* What follows the sums of output o4 + o, two words of them or one. */
+QSV_INLINE void finish(const struct qsv_code_conv *c, struct neurons *n, uint32_t o4, uint32_t o,
+                       struct place at, __m512 x[VECTORS][4])
+{
+    const size_t p = (size_t)at.word * QSV_WORD, position = (size_t)at.step * c->block + p;
+    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o4 + o]),
+                 shift = _mm512_set1_ps(c->shift[o4 + o]);
+    const float *residual = c->residual;
+    if (residual)
+        residual += (o4 + o) * c->residual_stride + (c->residual_steps > 1 ? position : p);
+    float *out = c->out ? c->out + (o4 + o) * c->out_stride + position : NULL;
+#pragma GCC unroll 2
+    for (uint32_t j = 0; j < VECTORS; j++) {
+        if (j && !at.both)
+            break;
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            _mm512_storeu_ps(out + 16 * i, x[i]);
+        for (uint32_t i = 0; i < 4; i++)
+            x[j][i] = _mm512_fmadd_ps(x[j][i], multiplier, shift);
+        if (residual)
+#pragma GCC unroll 4
+            for (uint32_t i = 0; i < 4; i++)
+                x[j][i] = _mm512_add_ps(_mm512_loadu_ps(residual + QSV_WORD * j + 16 * i), x[j][i]);
+        if (out)
+#pragma GCC unroll 4
+            for (uint32_t i = 0; i < 4; i++)
+                _mm512_storeu_ps(out + QSV_WORD * j + 16 * i, x[j][i]);
     }
-    if (c->spikes) {
-        __m512 h[4];
-        const uint64_t valid = qsv_valid_bits(c->positions, word);
-        const uint64_t spikes =
-            valid & qsv_fire(n->v[o][j], x, _mm512_set1_ps(c->v_th), _mm512_set1_ps(c->decay), h);
-        c->spikes[((size_t)(o4 + o) * c->steps + at.step) * words + word] = spikes;
-        n->fired += (uint64_t)_mm_popcnt_u64(spikes);
-        if (c->potential)
-            n->potential[o] = qsv_add_potential(n->potential[o], h, valid);
-    }
+    if (!c->spikes)
+        return;
+    const size_t words = c->block / QSV_WORD;
+    uint64_t *spikes = c->spikes + ((size_t)(o4 + o) * c->steps + at.step) * words + at.word;
+    spikes[0] = charge(c, n, o, 0, x[0], at.step, qsv_valid_bits(c->positions, at.word));
+    if (at.both)
+        spikes[1] = charge(c, n, o, 1, x[1], at.step, qsv_valid_bits(c->positions, at.word + 1));
 }
 
 /* One tile through all time steps; returns spikes fired. */
@@ -267,25 +298,26 @@ static uint64_t run_tile(const struct qsv_code_conv *c, const struct block *b, s
     struct neurons n;
     struct sums narrow;
     int32_t wide[QSV_OUTPUTS * QSV_TILE] __attribute__((aligned(64)));
-    const uint32_t outputs =
-        c->weights->out_ch - b->o4 < QSV_OUTPUTS ? c->weights->out_ch - b->o4 : QSV_OUTPUTS;
-    memset(&n, 0, sizeof n);
+    const uint32_t left = c->weights->out_ch - b->o4,
+                   outputs = left < QSV_OUTPUTS ? left : QSV_OUTPUTS;
+    n.fired = 0;
+    for (int o = 0; o < QSV_OUTPUTS; o++)
+        n.potential[o] = _mm512_setzero_si512();
     for (at.step = 0; at.step < c->steps; at.step++) {
+        __m512 x[VECTORS][4];
         if (c->weights->narrow)
             sum_narrow(&narrow, c, b, at);
         else
             sum_wide(wide, c, b, at);
-        for (uint32_t o = 0; o < outputs; o++)
-            for (uint32_t j = 0; j < (at.both ? 2u : 1u); j++) {
-                __m512 x[4];
+        for (uint32_t o = 0; o < outputs; o++) {
+#pragma GCC unroll 2
+            for (int j = 0; j < VECTORS; j++)
                 if (c->weights->narrow)
-                    floats_of_narrow(x, narrow.even[o][j], narrow.odd[o][j]);
+                    floats_of_narrow(x[j], narrow.even[o][j], narrow.odd[o][j]);
                 else
-                    for (int i = 0; i < 4; i++)
-                        x[i] = _mm512_cvtepi32_ps(
-                            _mm512_load_si512(wide + o * QSV_TILE + j * QSV_WORD + 16 * i));
-                finish_word(c, &n, b->o4, o, at, j, x);
-            }
+                    floats_of_wide(x[j], wide + o * QSV_TILE + j * QSV_WORD);
+            finish(c, &n, b->o4, o, at, x);
+        }
     }
     for (uint32_t o = 0; c->spikes && c->potential && o < outputs; o++)
         c->potential[b->o4 + o] += _mm512_reduce_add_epi32(n.potential[o]);
