@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/engine/plan.h"
+#include "core/engine/profile.h"
 #include "core/engine/steps.h"
 
 /* The live values before a step, set aside where networks part. */
@@ -25,6 +27,7 @@ struct qsv_engine {
     struct snapshot *snapshots; /* one a depth of the trie */
     size_t n_snapshots;
     struct qsv_engine_work work;
+    struct qsv_profile *profile;  /* see qsv_engine_profile */
     bool (*asked)(void *context); /* see qsv_engine_watch */
     void *asked_context;
 };
@@ -245,6 +248,17 @@ static enum qsv_status run_step(struct run *r, const struct qsv_plan_step *s,
     return QSV_OK;
 }
 
+static enum qsv_status run_timed(struct run *r, const struct qsv_plan_step *s,
+                                 const struct branch *b)
+{
+    struct qsv_profile *profile = r->engine->profile;
+    const double began_s = profile ? qsv_clock_monotonic_s() : 0;
+    enum qsv_status st = run_step(r, s, b);
+    if (profile)
+        qsv_profile_add(profile, s->op, s->index, qsv_clock_monotonic_s() - began_s);
+    return st;
+}
+
 static size_t copy_live(struct qsv_engine *e, uint32_t step, uint8_t *out, bool restore)
 {
     size_t at = 0;
@@ -322,7 +336,7 @@ static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step,
             front = !st && b.n > 1 ? part(r, &b, s->index) : 0;
         }
         if (!st)
-            st = run_step(r, s, &b);
+            st = run_timed(r, s, &b);
     }
     return st;
 }
@@ -331,6 +345,11 @@ void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *
 {
     e->asked = asked;
     e->asked_context = context;
+}
+
+void qsv_engine_profile(struct qsv_engine *e, struct qsv_profile *p)
+{
+    e->profile = p;
 }
 
 enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint32_t n,
