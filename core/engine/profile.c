@@ -33,6 +33,7 @@ void qsv_profile_clear(struct qsv_profile *p, const struct qsv_graph *g)
     memset(p->lif_s, 0, g->n_lifs * sizeof *p->lif_s);
     memset(p->attention_s, 0, g->n_attentions * sizeof *p->attention_s);
     p->add_s = p->rest_s = 0;
+    p->images = 0;
 }
 
 void qsv_profile_add(struct qsv_profile *p, enum qsv_op op, uint32_t index, double seconds)

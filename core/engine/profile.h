@@ -1,4 +1,5 @@
-/* Where an engine's time goes: seconds in each part of the graph, added up while switched on. */
+/* Where an engine's time goes: seconds in each part of the graph, added up while switched on. Of
+ * several threads it is the one that called the engine that counts, with the images dealt to it. */
 #ifndef QSV_PROFILE_H
 #define QSV_PROFILE_H
 
@@ -11,6 +12,7 @@ struct qsv_profile {     /* owned arrays */
     double *attention_s; /* [n_attentions] */
     double add_s;        /* residual sums */
     double rest_s;       /* input, pooling, readout */
+    uint64_t images;
 };
 
 enum qsv_status qsv_profile_init(struct qsv_profile *p, const struct qsv_graph *g,
