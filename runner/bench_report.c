@@ -1,5 +1,6 @@
 #include "runner/bench_report.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,5 +152,103 @@ void qsv_bench_kernels_json(struct qsv_strbuf *out, const struct qsv_bench_kerne
     json_object_set_new(all, "rounds", json_integer(s->rounds));
     json_object_set_new(all, "kinds", json_kinds(k, s));
     json_object_set_new(all, "layers", layers);
+    add_json(out, all);
+}
+
+static double sum_of(const double v[QSV_N_KINDS])
+{
+    double sum = 0;
+    for (int k = 0; k < QSV_N_KINDS; k++)
+        sum += v[k];
+    return sum;
+}
+
+static double gmacs_of(const struct qsv_bench_model *b, int kind)
+{
+    return b->kind_s[kind] > 0 ? b->kind_macs[kind] / b->kind_s[kind] / 1e9 : 0;
+}
+
+static void add_profile(struct qsv_strbuf *out, const struct qsv_bench_model *b)
+{
+    const double all_s = sum_of(b->kind_s);
+    qsv_strbuf_printf(out, "\n%s: %.4g images/s (%.4g to %.4g), firing rate %.4f\n",
+                      qsv_format_info(b->format)->name, b->images_per_s, b->slowest, b->fastest,
+                      b->rate);
+    qsv_strbuf_printf(out, "  %-16s %9s %7s %9s\n", "kind", "ms/image", "share", "G MAC/s");
+    for (int k = 0; k < QSV_N_KINDS; k++) {
+        if (b->kind_s[k] <= 0)
+            continue;
+        qsv_strbuf_printf(out, "  %-16s %9.4f %5.1f %%",
+                          qsv_bench_kind_name((enum qsv_bench_kind)k), 1e3 * b->kind_s[k],
+                          100 * b->kind_s[k] / all_s);
+        if (b->kind_macs[k] > 0)
+            qsv_strbuf_printf(out, " %9.4g%s", gmacs_of(b, k),
+                              k == QSV_KIND_LIF ? " (neurons)" : "");
+        qsv_strbuf_puts(out, "\n");
+    }
+    qsv_strbuf_printf(out, "  %-16s %9.4f\n", "all", 1e3 * all_s);
+}
+
+void qsv_bench_models_table(struct qsv_strbuf *out, const struct qsv_bench_model *b,
+                            const struct qsv_bench_models_setup *s)
+{
+    add_machine(out, s->model, s->batch);
+    qsv_strbuf_printf(out, "%u thread%s, median of %u rounds\n", s->threads,
+                      s->threads == 1 ? "" : "s", s->rounds);
+    for (uint32_t f = 0; f < s->n_formats; f++)
+        add_profile(out, &b[f]);
+}
+
+static json_t *json_model(const struct qsv_bench_model *b)
+{
+    json_t *kinds = json_object();
+    for (int k = 0; k < QSV_N_KINDS; k++)
+        if (b->kind_s[k] > 0)
+            json_object_set_new(kinds, qsv_bench_kind_name((enum qsv_bench_kind)k),
+                                json_pack("{s:f, s:f, s:f}", "seconds", b->kind_s[k], "share",
+                                          b->kind_s[k] / sum_of(b->kind_s), "gmacs",
+                                          gmacs_of(b, k)));
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:o}", "format", qsv_format_info(b->format)->name,
+                     "images_per_s", b->images_per_s, "slowest", b->slowest, "fastest", b->fastest,
+                     "rate", b->rate, "kinds", kinds);
+}
+
+void qsv_bench_models_json(struct qsv_strbuf *out, const struct qsv_bench_model *b,
+                           const struct qsv_bench_models_setup *s)
+{
+    json_t *all = json_machine("model", s->model, s->batch), *formats = json_array();
+    for (uint32_t f = 0; f < s->n_formats; f++)
+        json_array_append_new(formats, json_model(&b[f]));
+    json_object_set_new(all, "threads", json_integer(s->threads));
+    json_object_set_new(all, "rounds", json_integer(s->rounds));
+    json_object_set_new(all, "formats", formats);
+    add_json(out, all);
+}
+
+void qsv_bench_trie_table(struct qsv_strbuf *out, const struct qsv_bench_trie *t,
+                          const struct qsv_bench_models_setup *s)
+{
+    add_machine(out, s->model, s->batch);
+    qsv_strbuf_printf(out,
+                      "%u networks on %u images: %.3f s together, %.3f s each alone, %.2f times "
+                      "as long\n"
+                      "layer forwards: %" PRIu64 " asked for, %" PRIu64 " done together\n",
+                      t->networks, t->images, t->together_s, t->alone_s, t->alone_s / t->together_s,
+                      t->together.layer_forwards_asked, t->together.layer_forwards_done);
+}
+
+void qsv_bench_trie_json(struct qsv_strbuf *out, const struct qsv_bench_trie *t,
+                         const struct qsv_bench_models_setup *s)
+{
+    json_t *all = json_machine("trie", s->model, s->batch);
+    json_t *figures = json_pack(
+        "{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:I, s:I}", "threads", (int)s->threads, "rounds",
+        (int)s->rounds, "networks", (int)t->networks, "images", (int)t->images, "together_s",
+        t->together_s, "alone_s", t->alone_s, "ratio", t->alone_s / t->together_s,
+        "layer_forwards_asked", (json_int_t)t->together.layer_forwards_asked, "layer_forwards_done",
+        (json_int_t)t->together.layer_forwards_done);
+    if (all && figures)
+        json_object_update(all, figures);
+    json_decref(figures);
     add_json(out, all);
 }
