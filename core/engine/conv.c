@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { PATCH_POSITIONS = 256, ROW_TILE = 16 };
+enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
 
 struct conv { /* one call of qsv_step_conv */
     struct qsv_step_context *c;
@@ -70,7 +70,7 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     raise_to(&need->events, (size_t)in.block * l->in_ch + 32);
     raise_to(&need->first_event, (size_t)in.block + 1);
     raise_to(&need->list, 2 * (k + 16));
-    raise_to(&need->tile, (size_t)ROW_TILE * round_up(l->out_ch, ROW_TILE));
+    raise_to(&need->tile, (size_t)ROW_TILE * (l->out_ch + ROW_WIDTH));
     if (qsv_layer_is_same(l))
         return;
     raise_to(&need->gathered, groups * in.n);

@@ -3,6 +3,8 @@
 #include "core/kernels/avx512.h"
 #include "core/kernels/subsets.h"
 
+enum { ROW_OUTPUTS = 128 }; /* at once */
+
 /* Which bits of an index are set, ascending, as 16-bit numbers. */
 static inline __m128i places_of(uint32_t index)
 {
@@ -70,37 +72,36 @@ static inline __attribute__((always_inline)) void add_vectors(float *out, const 
         _mm512_store_ps(out + 16 * j, s[j]);
 }
 
-/* As many vectors at once as there are: a sum's additions wait for each other, those of others do
- * not. */
-static void add_rows(float *out, const struct qsv_row_conv *c, const uint32_t *list, uint32_t n)
+/* Outputs o to o + 127 at most, as many vectors at once as there are: a sum's additions wait for
+ * each other, those of others do not. */
+static void add_rows(float *out, const struct qsv_row_conv *c, uint32_t o, const uint32_t *list,
+                     uint32_t n)
 {
-    for (uint32_t o = 0; o < c->width; o += 128) {
-        const float *rows = c->rows + o;
-        switch (c->width - o < 128 ? (c->width - o) / 16 : 8) {
-        case 1:
-            add_vectors(out + o, rows, c->width, list, n, 1);
-            break;
-        case 2:
-            add_vectors(out + o, rows, c->width, list, n, 2);
-            break;
-        case 3:
-            add_vectors(out + o, rows, c->width, list, n, 3);
-            break;
-        case 4:
-            add_vectors(out + o, rows, c->width, list, n, 4);
-            break;
-        case 5:
-            add_vectors(out + o, rows, c->width, list, n, 5);
-            break;
-        case 6:
-            add_vectors(out + o, rows, c->width, list, n, 6);
-            break;
-        case 7:
-            add_vectors(out + o, rows, c->width, list, n, 7);
-            break;
-        default:
-            add_vectors(out + o, rows, c->width, list, n, 8);
-        }
+    const float *rows = c->rows + o;
+    switch (c->width - o < ROW_OUTPUTS ? (c->width - o) / 16 : 8) {
+    case 1:
+        add_vectors(out, rows, c->width, list, n, 1);
+        break;
+    case 2:
+        add_vectors(out, rows, c->width, list, n, 2);
+        break;
+    case 3:
+        add_vectors(out, rows, c->width, list, n, 3);
+        break;
+    case 4:
+        add_vectors(out, rows, c->width, list, n, 4);
+        break;
+    case 5:
+        add_vectors(out, rows, c->width, list, n, 5);
+        break;
+    case 6:
+        add_vectors(out, rows, c->width, list, n, 6);
+        break;
+    case 7:
+        add_vectors(out, rows, c->width, list, n, 7);
+        break;
+    default:
+        add_vectors(out, rows, c->width, list, n, 8);
     }
 }
 
@@ -140,15 +141,16 @@ static inline void transpose16(__m512 r[16])
 }
 
 /* Sixteen positions of the tile, outputs innermost -> positions innermost. */
-static void store_rows(const struct qsv_row_conv *c, float *out, uint32_t positions)
+static void store_rows(const struct qsv_row_conv *c, float *out, uint32_t first, uint32_t positions)
 {
     const __mmask16 keep = (__mmask16)((1u << positions) - 1);
-    for (uint32_t o = 0; o < c->out_ch; o += 16) {
-        const uint32_t n = c->out_ch - o < 16 ? c->out_ch - o : 16;
+    const uint32_t end = c->out_ch - first < ROW_OUTPUTS ? c->out_ch : first + ROW_OUTPUTS;
+    for (uint32_t o = first; o < end; o += 16) {
+        const uint32_t n = end - o < 16 ? end - o : 16;
         __m512 r[16];
 #pragma GCC unroll 16
         for (int p = 0; p < 16; p++)
-            r[p] = _mm512_load_ps(c->tile + (size_t)p * c->width + o);
+            r[p] = _mm512_load_ps(c->tile + (size_t)p * ROW_OUTPUTS + (o - first));
         transpose16(r);
 #pragma GCC unroll 16
         for (uint32_t i = 0; i < 16; i++)
@@ -191,10 +193,10 @@ static void add_rows_of_two(float *tile, const struct qsv_row_conv *c, const uin
     for (uint32_t i = both; i < n1; i++)
         s1 = _mm512_add_ps(s1, _mm512_load_ps(c->rows + (size_t)other[i] * 16));
     _mm512_store_ps(tile, s0);
-    _mm512_store_ps(tile + 16, s1);
+    _mm512_store_ps(tile + ROW_OUTPUTS, s1);
 }
 
-static void fill_tile(const struct qsv_row_conv *c, struct walk *w, uint32_t positions)
+static void fill_tile(const struct qsv_row_conv *c, struct walk *w, uint32_t o, uint32_t positions)
 {
     uint32_t p = 0;
     for (; c->width == 16 && p + 2 <= positions; p += 2) {
@@ -202,24 +204,26 @@ static void fill_tile(const struct qsv_row_conv *c, struct walk *w, uint32_t pos
         walk_on(w, c);
         const uint32_t n1 = gather_rows(c, c->list + n0, w->first_event, w->oy, w->ox);
         walk_on(w, c);
-        add_rows_of_two(c->tile + (size_t)p * 16, c, c->list, n0, n1);
+        add_rows_of_two(c->tile + (size_t)p * ROW_OUTPUTS, c, c->list, n0, n1);
     }
     for (; p < positions; p++) {
         const uint32_t n = gather_rows(c, c->list, w->first_event, w->oy, w->ox);
         walk_on(w, c);
-        add_rows(c->tile + (size_t)p * c->width, c, c->list, n);
+        add_rows(c->tile + (size_t)p * ROW_OUTPUTS, c, o, c->list, n);
     }
 }
 
+/* Blocks of outputs outermost, so that the rows that a block reads stay in the cache. */
 void qsv_avx512_row_conv(const struct qsv_row_conv *c)
 {
     const uint32_t positions = c->images * c->out_h * c->out_w;
-    struct walk w = {c->first_event, 0, 0};
-    for (uint32_t p = 0; p < positions; p += 16) {
-        const uint32_t n = positions - p < 16 ? positions - p : 16;
-        fill_tile(c, &w, n);
-        store_rows(c, c->out + p, n);
+    for (uint32_t o = 0; o < c->out_ch; o += ROW_OUTPUTS) {
+        struct walk w = {c->first_event, 0, 0};
+        for (uint32_t p = 0; p < positions; p += 16) {
+            const uint32_t n = positions - p < 16 ? positions - p : 16;
+            fill_tile(c, &w, o, n);
+            store_rows(c, c->out + p, o, n);
+        }
     }
 }
-
 #endif

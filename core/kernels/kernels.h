@@ -83,7 +83,7 @@ struct qsv_row_conv {
     float *out;                      /* [out_ch][out_stride], from the block's first position on */
     size_t out_stride;
     uint32_t *list; /* working memory: [2][kernel x kernel x in_ch + 16] */
-    float *tile;    /* working memory: [16][width], aligned */
+    float *tile;    /* working memory: [16][width, at least 128], aligned */
 };
 
 /* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p]. */

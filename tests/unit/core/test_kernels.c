@@ -194,7 +194,7 @@ static void run_rows(const struct qsv_kernels *k, struct conv_data *d, const str
     uint16_t *events = qsv_alloc((size_t)pixels * l->in_ch + 32, 2);
     uint32_t *first = qsv_alloc(pixels + 1, 4),
              *list = qsv_alloc(2 * ((size_t)l->kernel * l->kernel * l->in_ch + 16), 4);
-    float *tile = qsv_alloc_aligned((size_t)16 * w->width, 4);
+    float *tile = qsv_alloc_aligned((size_t)16 * (w->width + 128), 4);
     struct qsv_row_conv call = {events,    first,     w->values, w->width, d->in.images,
                                 d->in.h,   d->in.w,   d->out.h,  d->out.w, l->in_ch,
                                 l->out_ch, l->kernel, l->stride, l->pad,   d->multiplier,
