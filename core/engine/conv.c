@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/kernels/strided.h"
+
 enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
 
 struct conv { /* one call of qsv_step_conv */
@@ -211,13 +213,15 @@ static void depthwise(const struct conv *v)
 static void gather_patch(float *out, const struct qsv_layer *l, const float *x, uint32_t tap,
                          uint32_t oy, uint32_t rows)
 {
+    const int64_t dy = (int64_t)(tap / l->kernel) - l->pad,
+                  dx = (int64_t)(tap % l->kernel) - l->pad;
+    const struct qsv_window w = qsv_window_of(dx, l->stride, l->in.w, l->out.w);
+    memset(out, 0, (size_t)rows * l->out.w * sizeof *out);
     for (uint32_t r = 0; r < rows; r++, out += l->out.w) {
-        const int64_t y = (int64_t)(oy + r) * l->stride + tap / l->kernel - l->pad;
-        for (uint32_t ox = 0; ox < l->out.w; ox++) {
-            const int64_t at = (int64_t)ox * l->stride + tap % l->kernel - l->pad;
-            const bool inside = y >= 0 && y < l->in.h && at >= 0 && at < l->in.w;
-            out[ox] = inside ? x[y * l->in.w + at] : 0;
-        }
+        const int64_t y = (int64_t)(oy + r) * l->stride + dy;
+        if (y >= 0 && y < l->in.h)
+            qsv_strided_floats(out + w.first, x + y * l->in.w + (int64_t)w.first * l->stride + dx,
+                               l->stride, w.end - w.first);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/kernels/strided.h"
 
 struct qsv_grid qsv_grid_of(uint32_t images, uint32_t h, uint32_t w, uint32_t steps)
 {
@@ -169,14 +170,9 @@ enum qsv_status qsv_geometry_make(struct qsv_geometry *g, const struct qsv_layer
     return QSV_OK;
 }
 
-/* Output positions of one axis whose input lies inside: [first, end). */
-struct window {
-    uint32_t first, end;
-};
-
-static struct window window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out)
+struct qsv_window qsv_window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out)
 {
-    struct window w = {0, 0};
+    struct qsv_window w = {0, 0};
     for (uint32_t o = 0; o < out; o++)
         if (is_inside((int64_t)o * stride + at, in)) {
             w.first = w.end ? w.first : o;
@@ -185,22 +181,17 @@ static struct window window_of(int64_t at, uint32_t stride, uint32_t in, uint32_
     return w;
 }
 
-static void copy_row(uint8_t *out, const uint8_t *in, uint32_t stride, struct window w, int64_t at)
-{
-    for (uint32_t x = w.first; x < w.end; x++)
-        out[x] = in[(int64_t)x * stride + at];
-}
-
 /* One frame of one group. */
 static void gather_frame(uint8_t *out, const uint8_t *in, const struct qsv_layer *l,
                          struct qsv_plane plane)
 {
-    const struct window wy = window_of(plane.y, l->stride, l->in.h, l->out.h);
-    const struct window wx = window_of(plane.x, l->stride, l->in.w, l->out.w);
+    const struct qsv_window wy = qsv_window_of(plane.y, l->stride, l->in.h, l->out.h);
+    const struct qsv_window wx = qsv_window_of(plane.x, l->stride, l->in.w, l->out.w);
     for (uint32_t y = wy.first; y < wy.end; y++)
-        copy_row(out + (size_t)y * l->out.w,
-                 in + ((int64_t)y * l->stride + plane.y) * (int64_t)l->in.w, l->stride, wx,
-                 plane.x);
+        qsv_strided_bytes(out + (size_t)y * l->out.w + wx.first,
+                          in + ((int64_t)y * l->stride + plane.y) * (int64_t)l->in.w +
+                              (int64_t)wx.first * l->stride + plane.x,
+                          l->stride, wx.end - wx.first);
 }
 
 void qsv_grid_gather(uint8_t *out, const uint8_t *in, const struct qsv_geometry *g,

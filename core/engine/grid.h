@@ -47,6 +47,12 @@ void qsv_geometry_fini(struct qsv_geometry *g);
 bool qsv_layer_is_same(const struct qsv_layer *l);
 uint32_t qsv_layer_planes(const struct qsv_layer *l);
 
+/* Output positions of one axis, [first, end), whose input o x stride + at lies inside. */
+struct qsv_window {
+    uint32_t first, end;
+};
+struct qsv_window qsv_window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out);
+
 /* The planes of indexed spikes: out [planes][groups][positions of the output's grid] from in
  * [groups][positions of the input's grid]. Padding positions are left as they are. */
 void qsv_grid_gather(uint8_t *out, const uint8_t *in, const struct qsv_geometry *g,
