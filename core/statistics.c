@@ -5,7 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
-#include "core/engine/grid.h"
+#include "core/spike_taps.h"
 #include "core/fold.h"
 #include "core/statistics_parts.h"
 
@@ -103,11 +103,9 @@ static enum qsv_status gather_spikes(struct qsv_statistics *s, const struct qsv_
     if (!qsv_grow(&s->scratch.rows, &s->scratch.rows_capacity, taps * l->in.c, sizeof(void *)))
         return qsv_fail_memory(err, l->name);
     if (!plain)
-        qsv_grid_gather(s->scratch.spikes, in->spikes, l, in->images, in->steps);
-    for (size_t c = 0; c < l->in.c; c++)
-        for (size_t t = 0; t < taps; t++)
-            s->scratch.rows[c * taps + t] = plain ? in->spikes + c * in->stride
-                                                  : s->scratch.spikes + (t * l->in.c + c) * *words;
+        qsv_spike_taps(s->scratch.spikes, in->spikes, l, in->images, in->steps);
+    for (size_t i = 0; i < taps * l->in.c; i++)
+        s->scratch.rows[i] = plain ? in->spikes + i * in->stride : s->scratch.spikes + i * *words;
     return QSV_OK;
 }
 

@@ -27,6 +27,7 @@ const struct qsv_command *const qsv_commands[] = {
     &qsv_cmd_repair,
     &qsv_cmd_headway,
     &qsv_cmd_bench,
+    &qsv_cmd_synth,
     &qsv_cmd_simulate,
     &qsv_cmd_doctor,
     &qsv_cmd_help,

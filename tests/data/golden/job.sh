@@ -32,7 +32,7 @@ max_restarts=12
 
 # Starts the ranks. job.yaml is the spec as it was submitted.
 launch() {
-    exec srun --mpi=pmix_v4 --kill-on-bad-exit=1 --cpu-bind=cores "$qsvit" run "$run/job.yaml" \
+    exec srun --mpi=pmix_v4 --kill-on-bad-exit=1 --cpus-per-task=2 --cpu-bind=cores "$qsvit" run "$run/job.yaml" \
         --paths-from "$folder" --run "$run"
 }
 
