@@ -63,6 +63,11 @@ static enum qsv_status make_bank(struct qsv_loaded *x, const struct values *v,
                                  struct qsv_statistics **statistics, struct qsv_error *err)
 {
     struct qsv_quantizer q;
+    if (x->model->folded)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: is quantized already; formats can be chosen for the model that it was "
+                        "made from",
+                        x->model->path);
     if (v->bank)
         return qsv_bank_load(&x->bank, x->model, v->bank, err);
     enum qsv_status st = qsv_quantizers_choose(&q, v->quantizer ? v->quantizer : "mse", err);
