@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
 system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
 
-LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke
 LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
@@ -49,6 +49,8 @@ ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vp
 ISA_avx512_codes := $(ISA_avx512)
 ISA_avx512_rows  := $(ISA_avx512)
 ISA_avx512_reals := $(ISA_avx512)
+ISA_moments_avx2   := $(ISA_avx2)
+ISA_moments_avx512 := $(ISA_avx512)
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))

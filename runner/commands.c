@@ -14,6 +14,7 @@ const struct qsv_command *const qsv_commands[] = {
     &qsv_cmd_submit,
     &qsv_cmd_import,
     &qsv_cmd_inspect,
+    &qsv_cmd_calibrate,
     &qsv_cmd_quantize,
     &qsv_cmd_eval,
     &qsv_cmd_export,

@@ -24,6 +24,7 @@ libarchive-dev          build            library libarchive
 zlib1g-dev              build            library zlib
 libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
+liblapacke-dev          build            library lapacke
 libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka

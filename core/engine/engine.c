@@ -24,6 +24,7 @@ struct qsv_engine {
     struct qsv_profile *profile;  /* see qsv_engine_profile */
     bool (*asked)(void *context); /* see qsv_engine_watch */
     void *asked_context;
+    struct qsv_engine_observer observer; /* see qsv_engine_observe */
 };
 
 static void drop_lanes(struct qsv_engine *e)
@@ -159,6 +160,11 @@ void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *
     e->asked_context = context;
 }
 
+void qsv_engine_observe(struct qsv_engine *e, const struct qsv_engine_observer *observer)
+{
+    e->observer = observer ? *observer : (struct qsv_engine_observer){0};
+}
+
 void qsv_engine_profile(struct qsv_engine *e, struct qsv_profile *p)
 {
     e->profile = p;
@@ -218,7 +224,7 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                                const volatile sig_atomic_t *stop, struct qsv_error *err)
 {
     assert(n >= 1 && n <= e->max_batch);
-    assert(!trace || (n_networks == 1 && e->n_lanes == 1));
+    assert((!trace && !e->observer.on_input) || (n_networks == 1 && e->n_lanes == 1));
     enum qsv_status st = QSV_OK;
     for (uint32_t i = 0; !st && i < n_networks; i++) {
         assert(qsv_network_model(networks[i]) == e->model);
@@ -233,6 +239,7 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                             .n_networks = n_networks,
                             .outputs = outputs,
                             .trace = trace,
+                            .observer = e->observer,
                             .profile = e->profile,
                             .stop = stop,
                             .asked = e->asked,

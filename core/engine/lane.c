@@ -137,6 +137,25 @@ static enum qsv_status give_spikes(struct run *r, const struct branch *b, uint32
     return r->call->trace ? trace_lif(r, lif, spikes) : QSV_OK;
 }
 
+static enum qsv_status observe(const struct run *r, const struct qsv_plan_step *s)
+{
+    const struct qsv_step_context *c = &r->lane->context;
+    const struct qsv_engine_observer *o = &r->call->observer;
+    const struct qsv_value *v = &c->plan->values[s->in[0]];
+    const struct qsv_grid g = qsv_value_grid(v, c->n);
+    const void *x = qsv_step_value(c, s->in[0]);
+    const struct qsv_engine_input input = {
+        .layer = s->index,
+        .images = g.images,
+        .steps = g.steps,
+        .block = g.block,
+        .spikes = v->spikes ? x : NULL,
+        .values = v->spikes ? NULL : x,
+        .stride = v->spikes ? g.n / QSV_WORD : qsv_value_stride(v, c->n),
+    };
+    return o->on_input ? o->on_input(o->context, &input, r->err) : QSV_OK;
+}
+
 static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
                                 const struct branch *b)
 {
@@ -145,6 +164,9 @@ static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
     const struct qsv_weights *w =
         &r->call->weights[s->index * QSV_N_FORMATS + (size_t)post.weights->format];
     int64_t *potentials = s->fires ? clear_potentials(r, b, s->lif) : NULL;
+    enum qsv_status st = observe(r, s);
+    if (st)
+        return st;
     const struct qsv_conv_counts counts = qsv_step_conv(c, s, w, &post, potentials);
     add_accumulates(r, b, s->index, counts.accumulates);
     r->lane->work.layer_forwards_asked += (uint64_t)b->n * c->n;
