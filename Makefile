@@ -63,6 +63,7 @@ UNIT_TESTS := $(foreach f,core jobs results schedulers runner,$(call unit,$(f)) 
 MPI_TESTS := $(patsubst tests/mpi/%.c,$(B)/tests/mpi/%,$(wildcard tests/mpi/*.c))
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
+PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ## all: build/qsvit (the default)
@@ -104,8 +105,8 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
-## bench: tasks a second of the coordinator, and the simulator beside real runs (JSON=1: as JSON)
-bench: $(B)/qsvit
+## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator; JSON=1)
+bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
 
 ## lint: formatting, static analysis, and a build without a warning by gcc and by clang
@@ -205,6 +206,12 @@ $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
 $(B)/qsvit.1: $(B)/qsvit
 	$(call say,MAN,$@)
 	$(Q)$(B)/qsvit man >$@.tmp && mv $@.tmp $@
+
+# Only `make bench` asks for it, where oneDNN is installed.
+$(B)/bench/peer_onednn: tests/bench/peer_onednn.c $(B)/flags
+	$(call say,PEER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $< $(LDFLAGS) -ldnnl -o $@
 
 # A unit test links what its folder may include; MPI comes in with runner only.
 below_core       := core

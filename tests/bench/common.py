@@ -42,7 +42,7 @@ class Ratios:
         self.path = path
 
     def add(self, what, against, ratio, least, remark=''):
-        row = dict(what=what, against=against, ratio=ratio, least=least, remark=remark)
+        row = dict(benchmark='ratio', what=what, against=against, ratio=ratio, least=least, remark=remark)
         if self.path:
             with open(self.path, 'a') as f:
                 f.write(json.dumps(row) + '\n')
