@@ -10,8 +10,8 @@
  * and shards add up to the same bits where the same shards are added in the same order. Neither
  * depends on the instruction set.
  *
- * Memory: 8 bytes for each element of every layer's triangle, qsv_statistics_bytes: 30 MB for the
- * default model, 1.1 GB for SDTv2-31M at full size. Where that is too much, each rank takes some of
+ * Memory: 8 bytes for each element of every layer's triangle, qsv_statistics_bytes: 21 MB for the
+ * default model, 687 MB for SDTv2-31M at full size. Where that is too much, each rank takes some of
  * the layers.
  */
 #ifndef QSV_STATISTICS_H

@@ -5,22 +5,25 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/statistics.h"
+#include "jobs/spec.h"
 #include "runner/calibrate.h"
 #include "runner/commands.h"
 #include "runner/export.h"
 #include "runner/quantizers.h"
 
 struct values {
-    const char *model, *dataset, *labels, *output, *bank, *quantizer;
+    const char *spec, *model, *dataset, *labels, *output, *bank, *quantizer;
     uint64_t images;
 };
 
 #define AT(field) offsetof(struct values, field)
 
 static const struct qsv_option options[] = {
-    {QSV_OPTION_TEXT, "model", 'm', "MODEL", AT(model), true, NULL, 0,
+    {QSV_OPTION_OPERAND, "SPEC", 0, NULL, AT(spec), false, NULL, 0,
+     "a sweep's spec: its model, and the images that it decides on"},
+    {QSV_OPTION_TEXT, "model", 'm', "MODEL", AT(model), false, NULL, 0,
      "the model to quantize, as import wrote it"},
-    {QSV_OPTION_TEXT, "dataset", 'd', "FILE", AT(dataset), true, NULL, 0,
+    {QSV_OPTION_TEXT, "dataset", 'd', "FILE", AT(dataset), false, NULL, 0,
      "images: an HDF5 file with `images` and `labels`, or IDX images with --labels"},
     {QSV_OPTION_TEXT, "labels", 0, "FILE", AT(labels), false, NULL, 0,
      "labels in a file of their own (IDX)"},
@@ -35,19 +38,52 @@ static const struct qsv_option options[] = {
     {.type = QSV_OPTION_END},
 };
 
+/* What to run on what. */
+struct source {
+    const char *model;
+    struct qsv_dataset_source images;
+    struct qsv_spec *spec; /* NULL where options name them */
+};
+
+static enum qsv_status find_source(struct source *out, const struct values *v,
+                                   struct qsv_error *err)
+{
+    *out =
+        (struct source){.model = v->model, .images = {.images = v->dataset, .labels = v->labels}};
+    if (!v->spec)
+        return QSV_OK;
+    enum qsv_status st = qsv_spec_read(&out->spec, v->spec, err);
+    if (st)
+        return st;
+    const struct qsv_spec *s = out->spec;
+    const struct qsv_spec_images *i = s->has_calibration ? &s->calibration : &s->dataset;
+    out->model = s->model;
+    out->images = (struct qsv_dataset_source){i->format, i->images, i->labels, i->first, i->count};
+    return QSV_OK;
+}
+
 static enum qsv_status check_usage(const struct values *v, struct qsv_error *err)
 {
     struct qsv_quantizer any;
+    if (v->spec && (v->model || v->dataset || v->labels))
+        return qsv_fail(err, QSV_EUSAGE,
+                        "%s names model and images: it excludes --model, --dataset and --labels",
+                        v->spec);
+    if (!v->spec && !(v->model && v->dataset))
+        return qsv_fail(err, QSV_EUSAGE, "give --model MODEL and --dataset FILE, or a SPEC");
     if (!v->output && !v->bank)
         return qsv_fail(err, QSV_EUSAGE, "nothing to write: give -o STATS.h5, --bank BANK.h5");
     if (!v->images)
         return qsv_fail(err, QSV_EUSAGE, "option --images: 0 images tell nothing");
     enum qsv_status st = qsv_quantizers_choose(&any, v->quantizer, err);
-    if (!st && v->output)
-        st = qsv_export_keep_input(v->output, v->model, err);
-    if (!st && v->bank)
-        st = qsv_export_keep_input(v->bank, v->model, err);
     return st;
+}
+
+static enum qsv_status check_outputs(const struct values *v, const char *model,
+                                     struct qsv_error *err)
+{
+    enum qsv_status st = v->output ? qsv_export_keep_input(v->output, model, err) : QSV_OK;
+    return st || !v->bank ? st : qsv_export_keep_input(v->bank, model, err);
 }
 
 static enum qsv_status collect(struct qsv_statistics *s, struct qsv_images *images, uint64_t wanted,
@@ -70,12 +106,12 @@ static enum qsv_status collect(struct qsv_statistics *s, struct qsv_images *imag
     return st;
 }
 
-static enum qsv_status open_images(struct qsv_images *images, const struct values *v,
+static enum qsv_status open_images(struct qsv_images *images,
+                                   const struct qsv_dataset_source *source,
                                    const struct qsv_model *model, struct qsv_error *err)
 {
-    const struct qsv_dataset_source source = {.images = v->dataset, .labels = v->labels};
     struct qsv_dataset *d;
-    enum qsv_status st = qsv_dataset_open(&d, &source, err);
+    enum qsv_status st = qsv_dataset_open(&d, source, err);
     return st ? st : qsv_images_init(images, d, model, err);
 }
 
@@ -133,13 +169,18 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
     struct qsv_statistics *s = NULL;
     struct qsv_images images = {0};
     double began_s = 0;
+    struct source source = {0};
     enum qsv_status st = check_usage(v, err);
     if (!st)
-        st = qsv_model_load(&model, v->model, err);
+        st = find_source(&source, v, err);
+    if (!st)
+        st = check_outputs(v, source.model, err);
+    if (!st)
+        st = qsv_model_load(&model, source.model, err);
     if (!st)
         st = qsv_statistics_create(&s, model, NULL, err);
     if (!st)
-        st = open_images(&images, v, model, err);
+        st = open_images(&images, &source.images, model, err);
     if (!st) {
         began_s = qsv_clock_monotonic_s();
         st = collect(s, &images, v->images, err);
@@ -152,14 +193,15 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
         qsv_images_fini(&images);
     qsv_statistics_destroy(s);
     qsv_model_destroy(model);
+    qsv_spec_destroy(source.spec);
     return st;
 }
 
 const struct qsv_command qsv_cmd_calibrate = {
     .name = "calibrate",
     .summary = "Collects what a model's layers read, from which codes are chosen",
-    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--images N] [-o STATS.h5]\n"
-                "    [--bank BANK.h5 [--quantizer NAME]]",
+    .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--images N]\n"
+                "    [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
     .details = "Second moments of every layer's input in the f32 model. The quantizers gptq and\n"
                "compensated choose codes by them that lose least in each layer's output. Take\n"
                "images that the quantized model is not judged on.",

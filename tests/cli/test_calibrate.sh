@@ -5,6 +5,8 @@
 model=tests/data/tiny.h5 images=tests/data/tiny_images.h5
 
 refuse 'nothing to write' 'nothing to write' "$QSVIT" calibrate -m $model -d $images
+refuse 'nothing to run' 'or a SPEC' "$QSVIT" calibrate -o "$TMP/s.h5"
+refuse 'spec and model' 'it excludes --model' "$QSVIT" calibrate cluster.yaml -m $model -o "$TMP/s.h5"
 refuse 'no images' '0 images tell nothing' \
     "$QSVIT" calibrate -m $model -d $images --images 0 -o "$TMP/s.h5"
 refuse 'unknown quantizer' 'none of max, mse, gptq, compensated, did you mean compensated?' \
@@ -20,6 +22,16 @@ holds 'it says how many codes it has chosen' 'sets of codes by compensated'
 expect 'once more' 0 "$QSVIT" calibrate -m $model -d $images --images 3 -o "$TMP/s2.h5"
 cmp -s "$TMP/s.h5" "$TMP/s2.h5"
 same 'the same bytes' 0 $?
+cat >"$TMP/spec.yaml" <<SPEC
+model: $PWD/$model
+dataset:
+  images: $PWD/$images
+constraint:
+  max_top1_drop: 50
+SPEC
+expect 'as a spec says' 0 "$QSVIT" calibrate "$TMP/spec.yaml" --images 3 -o "$TMP/s2.h5"
+cmp -s "$TMP/s.h5" "$TMP/s2.h5"
+same 'the same again' 0 $?
 
 refuse 'no statistics' 'needs --stats' \
     "$QSVIT" quantize -m $model --format-all int2 --quantizer compensated -o "$TMP/q.h5"
