@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
 system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
 
-LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke
 LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
@@ -44,7 +44,13 @@ BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS)
 # chosen must cover them. Elsewhere than on x86-64 these files are empty.
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
-ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mfma -mpopcnt -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vpopcntdq \
+              -mfma -mpopcnt -mbmi2 -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512_codes := $(ISA_avx512)
+ISA_avx512_rows  := $(ISA_avx512)
+ISA_avx512_reals := $(ISA_avx512)
+ISA_moments_avx2   := $(ISA_avx2)
+ISA_moments_avx512 := $(ISA_avx512)
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))
@@ -57,6 +63,7 @@ UNIT_TESTS := $(foreach f,core jobs results schedulers runner,$(call unit,$(f)) 
 MPI_TESTS := $(patsubst tests/mpi/%.c,$(B)/tests/mpi/%,$(wildcard tests/mpi/*.c))
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
+PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ## all: build/qsvit (the default)
@@ -98,8 +105,8 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
-## bench: tasks a second of the coordinator, and the simulator beside real runs (JSON=1: as JSON)
-bench: $(B)/qsvit
+## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator; JSON=1)
+bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
 
 ## lint: formatting, static analysis, and a build without a warning by gcc and by clang
@@ -199,6 +206,12 @@ $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
 $(B)/qsvit.1: $(B)/qsvit
 	$(call say,MAN,$@)
 	$(Q)$(B)/qsvit man >$@.tmp && mv $@.tmp $@
+
+# Only `make bench` asks for it, where oneDNN is installed.
+$(B)/bench/peer_onednn: tests/bench/peer_onednn.c $(B)/flags
+	$(call say,PEER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $< $(LDFLAGS) -ldnnl -o $@
 
 # A unit test links what its folder may include; MPI comes in with runner only.
 below_core       := core

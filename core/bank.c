@@ -3,22 +3,12 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/bank_parts.h"
 #include "core/base/alloc.h"
-
-struct slot {
-    struct qsv_bank_entry entry;
-    int8_t *codes;
-    float *numbers; /* scales, or values in half precision */
-    bool ready;
-};
-
-struct qsv_bank {
-    const struct qsv_model *model;
-    struct qsv_quantizer quantizer;
-    const float **weights; /* [n_layers], the model's */
-    struct slot *slots;    /* [n_layers][QSV_N_FORMATS] */
-};
+#include "core/curvature.h"
+#include "core/statistics.h"
 
 static size_t weight_count(const struct qsv_layer *l)
 {
@@ -51,7 +41,7 @@ enum qsv_status qsv_bank_create(struct qsv_bank **out, const struct qsv_model *m
                         "%s: is a quantized model, expected the model it came from", model->path);
     struct qsv_bank *b = qsv_alloc(1, sizeof *b);
     if (b) {
-        *b = (struct qsv_bank){.model = model, .quantizer = *quantizer};
+        *b = (struct qsv_bank){.model = model, .quantizer = *quantizer, .prepared = QSV_NO_LAYER};
         b->weights = qsv_alloc(n, sizeof *b->weights);
         b->slots = qsv_alloc(n, QSV_N_FORMATS * sizeof *b->slots);
     }
@@ -66,6 +56,16 @@ enum qsv_status qsv_bank_create(struct qsv_bank **out, const struct qsv_model *m
     return st;
 }
 
+static void forget_curvature(struct qsv_bank *b)
+{
+    for (size_t g = 0; b->curvature && g < b->n_groups; g++)
+        qsv_curvature_fini(&b->curvature[g]);
+    free(b->curvature);
+    b->curvature = NULL;
+    b->n_groups = 0;
+    b->prepared = QSV_NO_LAYER;
+}
+
 void qsv_bank_destroy(struct qsv_bank *b)
 {
     if (!b)
@@ -74,6 +74,8 @@ void qsv_bank_destroy(struct qsv_bank *b)
         free(b->slots[i].codes);
         free(b->slots[i].numbers);
     }
+    forget_curvature(b);
+    free(b->source);
     free(b->slots);
     free(b->weights);
     free(b);
@@ -97,33 +99,132 @@ static enum qsv_status halve(struct slot *s, const struct qsv_bank *b, uint32_t 
     return QSV_OK;
 }
 
+static enum qsv_status prepare_group(struct qsv_bank *b, uint32_t layer, size_t group, size_t rows,
+                                     size_t k, struct qsv_error *err)
+{
+    const float *weights =
+        qsv_quantizer_needs_statistics(&b->quantizer) ? b->weights[layer] + group * rows * k : NULL;
+    size_t n;
+    double *h = qsv_mul_size(k, k, &n) && qsv_mul_size(n, sizeof *h, &n) ? qsv_alloc(n, 1) : NULL;
+    if (!h)
+        return qsv_fail_memory(err, b->model->graph.layers[layer].name);
+    enum qsv_status st =
+        qsv_statistics_moments(b->statistics, layer, (uint32_t)group, h, NULL, err);
+    if (st) {
+        free(h);
+        return st;
+    }
+    return qsv_curvature_init(&b->curvature[group], h, weights, rows, k, err);
+}
+
+/* Of all groups of the layer, unless they are at hand. */
+static enum qsv_status prepare(struct qsv_bank *b, uint32_t layer, struct qsv_error *err)
+{
+    const struct qsv_layer *l = &b->model->graph.layers[layer];
+    const size_t groups = l->groups > 1 ? l->out_ch : 1;
+    if (b->prepared == layer)
+        return QSV_OK;
+    forget_curvature(b);
+    b->curvature = qsv_alloc(groups, sizeof *b->curvature);
+    if (!b->curvature)
+        return qsv_fail_memory(err, l->name);
+    b->n_groups = groups;
+    enum qsv_status st = QSV_OK;
+    for (size_t g = 0; !st && g < groups; g++)
+        st = prepare_group(b, layer, g, l->out_ch / groups, weight_count(l) / l->out_ch, err);
+    if (st) {
+        forget_curvature(b);
+        return qsv_fail_in(err, st, "%s: layer '%s'", b->model->path, l->name);
+    }
+    b->prepared = layer;
+    return QSV_OK;
+}
+
+/* The loss of what the entry's weights are instead of the model's. */
+static enum qsv_status measure_loss(struct slot *s, const struct qsv_bank *b, uint32_t layer,
+                                    struct qsv_error *err)
+{
+    const struct qsv_layer *l = &b->model->graph.layers[layer];
+    const struct qsv_bank_entry *e = &s->entry;
+    const size_t n = weight_count(l), k = n / l->out_ch, part = n / b->n_groups;
+    double *difference = qsv_alloc_aligned(n, sizeof *difference), loss = 0;
+    if (!difference)
+        return qsv_fail_memory(err, l->name);
+    for (size_t i = 0; i < n; i++) {
+        const double is =
+            e->codes ? (double)e->codes[i] * (double)e->scale[i / k] : (double)e->values[i];
+        difference[i] = (double)b->weights[layer][i] - is;
+    }
+    enum qsv_status st = QSV_OK;
+    s->entry.loss = 0;
+    for (size_t g = 0; !st && g < b->n_groups; g++) {
+        st = qsv_curvature_loss(&loss, &b->curvature[g], difference + g * part, err);
+        s->entry.loss += loss;
+    }
+    free(difference);
+    return st;
+}
+
+static enum qsv_status allocate(struct slot *s, const struct qsv_layer *l, struct qsv_error *err)
+{
+    s->codes = qsv_alloc_aligned(weight_count(l), sizeof *s->codes);
+    s->numbers = qsv_alloc_aligned(l->out_ch, sizeof *s->numbers);
+    s->entry.codes = s->codes;
+    s->entry.scale = s->numbers;
+    return s->codes && s->numbers ? QSV_OK : qsv_fail_memory(err, l->name);
+}
+
 static enum qsv_status quantize(struct slot *s, const struct qsv_bank *b, uint32_t layer,
                                 enum qsv_format format, struct qsv_error *err)
 {
     const struct qsv_layer *l = &b->model->graph.layers[layer];
-    size_t n = weight_count(l);
-    s->codes = qsv_alloc_aligned(n, sizeof *s->codes);
-    s->numbers = qsv_alloc_aligned(l->out_ch, sizeof *s->numbers);
-    if (!s->codes || !s->numbers)
-        return qsv_fail_memory(err, l->name);
-    qsv_quantize(&b->quantizer, format, b->weights[layer], l->out_ch, n / l->out_ch, s->codes,
-                 s->numbers);
-    s->entry.codes = s->codes;
-    s->entry.scale = s->numbers;
-    return QSV_OK;
+    const size_t groups = b->curvature ? b->n_groups : 1, rows = l->out_ch / groups,
+                 k = weight_count(l) / l->out_ch;
+    enum qsv_status st = allocate(s, l, err);
+    for (size_t g = 0; !st && g < groups; g++)
+        st = qsv_quantize_group(&b->quantizer, format, b->weights[layer] + g * rows * k, rows, k,
+                                b->curvature ? &b->curvature[g] : NULL, s->codes + g * rows * k,
+                                s->numbers + g * rows, err);
+    return st;
 }
 
-static enum qsv_status fill(struct slot *s, const struct qsv_bank *b, uint32_t layer,
+static enum qsv_status fill_integer(struct slot *s, struct qsv_bank *b, uint32_t layer,
+                                    enum qsv_format format, struct qsv_error *err)
+{
+    const char *name = b->model->graph.layers[layer].name;
+    if (b->source)
+        return qsv_fail(err, QSV_EINPUT, "%s: holds no %s codes of layer '%s'", b->source,
+                        qsv_format_info(format)->name, name);
+    if (!b->statistics && qsv_quantizer_needs_statistics(&b->quantizer))
+        return qsv_fail(err, QSV_EINPUT,
+                        "quantizer '%s' needs statistics of the layers' inputs, which qsvit "
+                        "calibrate collects",
+                        b->quantizer.name);
+    enum qsv_status st = b->statistics ? prepare(b, layer, err) : QSV_OK;
+    if (!st)
+        st = quantize(s, b, layer, format, err);
+    if (!st && b->statistics)
+        st = measure_loss(s, b, layer, err);
+    return st;
+}
+
+static enum qsv_status fill(struct slot *s, struct qsv_bank *b, uint32_t layer,
                             enum qsv_format format, struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
     s->entry.format = format;
+    s->entry.loss = format == QSV_F32 ? 0 : NAN;
     if (format == QSV_F32)
         s->entry.values = b->weights[layer];
-    else if (format == QSV_F16)
-        st = halve(s, b, layer, err);
+    else if (format != QSV_F16)
+        st = fill_integer(s, b, layer, format, err);
     else
-        st = quantize(s, b, layer, format, err);
+        st = halve(s, b, layer, err);
+    if (!st && format == QSV_F16 && b->statistics) {
+        st = prepare(b, layer, err);
+        if (!st)
+            st = measure_loss(s, b, layer, err);
+    }
     if (!st)
         s->ready = true;
     return st;
@@ -147,4 +248,69 @@ enum qsv_status qsv_bank_get(const struct qsv_bank_entry **out, struct qsv_bank 
     else
         *out = &s->entry;
     return st;
+}
+
+const struct qsv_quantizer *qsv_bank_quantizer(const struct qsv_bank *b)
+{
+    return &b->quantizer;
+}
+
+enum qsv_status qsv_bank_use_statistics(struct qsv_bank *b, const struct qsv_statistics *statistics,
+                                        struct qsv_error *err)
+{
+    const uint64_t theirs = qsv_statistics_model(statistics)->hash;
+    if (theirs != b->model->hash)
+        return qsv_fail(err, QSV_EINPUT, "%s: is model %016llx, statistics are of %016llx",
+                        b->model->path, (unsigned long long)b->model->hash,
+                        (unsigned long long)theirs);
+    b->statistics = statistics;
+    return QSV_OK;
+}
+
+bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format format)
+{
+    return b->slots[(size_t)layer * QSV_N_FORMATS + format].ready;
+}
+
+static enum qsv_status check_entry(const struct qsv_bank *b, uint32_t layer, enum qsv_format format,
+                                   const int8_t *codes, const float *scale, struct qsv_error *err)
+{
+    const struct qsv_format_info *f = qsv_format_info(format);
+    const struct qsv_layer *l = &b->model->graph.layers[layer];
+    if (qsv_bank_has(b, layer, format))
+        return qsv_fail(err, QSV_EINPUT, "%s codes of layer '%s' are there already", f->name,
+                        l->name);
+    for (size_t i = 0; i < weight_count(l); i++)
+        if (codes[i] < f->code_min || codes[i] > f->code_max ||
+            (codes[i] - f->code_min) % f->code_step)
+            return qsv_fail(err, QSV_EINPUT, "layer '%s': code %zu is %d, which is not one of %s's",
+                            l->name, i, codes[i], f->name);
+    for (size_t o = 0; o < l->out_ch; o++)
+        if (!isnormal(scale[o]))
+            return qsv_fail(err, QSV_EINPUT, "layer '%s': the %s scale of channel %zu is %g",
+                            l->name, f->name, o, (double)scale[o]);
+    return QSV_OK;
+}
+
+enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer, enum qsv_format format,
+                                 const int8_t *codes, const float *scale, double loss,
+                                 struct qsv_error *err)
+{
+    assert(layer < b->model->graph.n_layers && qsv_format_info(format)->integer);
+    const struct qsv_layer *l = &b->model->graph.layers[layer];
+    struct slot *s = &b->slots[(size_t)layer * QSV_N_FORMATS + format];
+    enum qsv_status st = check_entry(b, layer, format, codes, scale, err);
+    if (st)
+        return st;
+    s->entry.format = format;
+    s->entry.loss = loss;
+    st = allocate(s, l, err);
+    if (st) {
+        empty(s);
+        return st;
+    }
+    memcpy(s->codes, codes, weight_count(l) * sizeof *codes);
+    memcpy(s->numbers, scale, l->out_ch * sizeof *scale);
+    s->ready = true;
+    return QSV_OK;
 }

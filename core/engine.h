@@ -15,7 +15,7 @@
 #include "core/network.h"
 
 /* Changes whenever any logit could. Part of a run's identity. */
-enum { QSV_ENGINE_NUMERICS = 1 };
+enum { QSV_ENGINE_NUMERICS = 2 };
 
 struct qsv_engine;
 
@@ -43,6 +43,22 @@ struct qsv_engine_trace {
     void *context;
 };
 
+/* What a layer reads, before it is computed, as it lies in the engine (core/kernels/kernels.h,
+ * "Layouts"): positions are numbered by time step, image, pixel; a time step's are `block`. */
+struct qsv_engine_input {
+    uint32_t layer;
+    uint32_t images, steps, block; /* steps: 1 where every time step reads the same */
+    const uint64_t *spikes;        /* [in.c][stride] words; NULL where the input is real */
+    const float *values;           /* [in.c][stride] */
+    size_t stride;
+};
+
+struct qsv_engine_observer {
+    enum qsv_status (*on_input)(void *context, const struct qsv_engine_input *input,
+                                struct qsv_error *err);
+    void *context;
+};
+
 /* max_batch: images a call of run. model outlives the engine. */
 enum qsv_status qsv_engine_create(struct qsv_engine **out, const struct qsv_model *model,
                                   uint32_t max_batch, struct qsv_error *err);
@@ -66,6 +82,10 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
 /* asked is called between layers, by the thread that called the engine: true ends the call like
  * `stop`. For what is dearer than a flag; NULL: none, as after create. */
 void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *context);
+
+/* Has the observer called for each layer in turn, while one network runs on one thread; NULL: none,
+ * as after create. */
+void qsv_engine_observe(struct qsv_engine *e, const struct qsv_engine_observer *observer);
 
 /* Channels of all LIFs; LIF i's begin at qsv_engine_potential_offset(e, i). */
 size_t qsv_engine_potential_count(const struct qsv_engine *e);

@@ -218,3 +218,40 @@ enum qsv_status qsv_fold_chain(const struct qsv_model *model,
     carry_free(&carry);
     return st;
 }
+
+static enum qsv_status carry_through(const struct qsv_model *m, uint32_t layer, struct carry *carry,
+                                     struct qsv_error *err)
+{
+    const struct qsv_layer *l = &m->graph.layers[layer];
+    const struct qsv_bank_entry f32 = {.format = QSV_F32,
+                                       .values = need_vector(m, l->name, "weight")};
+    float *multiplier = qsv_alloc(l->out_ch, sizeof *multiplier);
+    float *shift = qsv_alloc(l->out_ch, sizeof *shift);
+    uint8_t *formats = qsv_alloc(m->graph.n_layers, 1);
+    enum qsv_status st = multiplier && shift && formats
+                             ? fold_layer(m, &f32, formats, layer, carry, multiplier, shift, err)
+                             : qsv_fail_memory(err, l->name);
+    free(multiplier);
+    free(shift);
+    free(formats);
+    return st;
+}
+
+enum qsv_status qsv_fold_input(const struct qsv_model *model, uint32_t layer, double *factor,
+                               double *constant, struct qsv_error *err)
+{
+    const struct qsv_graph *g = &model->graph;
+    struct carry carry = {0};
+    uint32_t at = layer;
+    enum qsv_status st = QSV_OK;
+    while (g->links[at].previous != QSV_NO_LAYER)
+        at = g->links[at].previous;
+    for (; !st && at != layer; at = g->links[at].next)
+        st = carry_through(model, at, &carry, err);
+    for (uint32_t c = 0; !st && c < g->layers[layer].in.c; c++) {
+        factor[c] = carry.factor ? carry.factor[c] : 1;
+        constant[c] = carry.constant ? carry.constant[c] : 0;
+    }
+    carry_free(&carry);
+    return st;
+}

@@ -38,4 +38,10 @@ enum qsv_status qsv_fold_chain(const struct qsv_model *model,
                                uint32_t first, float *const *multiplier, float *const *shift,
                                struct qsv_error *err);
 
+/* What layer `layer` of a source model really reads is factor x (what the engine hands it in an f32
+ * network) + constant, a channel of its input [in.c]: norms before it in its chain are moved behind
+ * it. 1 and 0 where the layer begins its chain. */
+enum qsv_status qsv_fold_input(const struct qsv_model *model, uint32_t layer, double *factor,
+                               double *constant, struct qsv_error *err);
+
 #endif

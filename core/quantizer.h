@@ -5,6 +5,7 @@
 #ifndef QSV_QUANTIZER_H
 #define QSV_QUANTIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,8 +19,8 @@ enum qsv_scale_rule {
 };
 
 struct qsv_quantizer {
-    const char *name; /* "round", as qsv_quantizer_find gives it */
-    enum qsv_scale_rule scale;
+    const char *name; /* "round", "gptq" or "compensated", as qsv_quantizer_find gives it */
+    enum qsv_scale_rule scale; /* "compensated": where the search for scales begins */
 };
 
 /* weights [out_ch][per_channel] finite f32, row-major; codes like weights; scale [out_ch], never 0,
@@ -34,9 +35,27 @@ struct qsv_quantizer {
 void qsv_quantize(const struct qsv_quantizer *q, enum qsv_format format, const float *weights,
                   size_t out_ch, size_t per_channel, int8_t *codes, float *scale);
 
+struct qsv_curvature; /* core/curvature.h */
+
+/* The same for any quantizer; curvature of these weights, may be NULL where none is needed.
+ *
+ * "gptq": inputs by falling diagonal of H, each rounded to make up for the errors of those before
+ * it; the scale by the rule, squared errors weighted by the diagonal. "compensated": then four
+ * sweeps of coordinate descent on the codes, the scale in closed form before each and at the end.
+ * Formulas: docs/quantizers.md. The last bits of what they stand on may differ between kinds of
+ * CPU (core/linear.h), so their codes are to be recorded. */
+enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
+                                   const float *weights, size_t out_ch, size_t per_channel,
+                                   const struct qsv_curvature *curvature, int8_t *codes,
+                                   float *scale, struct qsv_error *err);
+
+bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q);
+
 /* The name as the table holds it, to keep in a struct qsv_quantizer; NULL where there is none of
  * that name. */
 const char *qsv_quantizer_find(const char *name);
+/* "round, gptq, compensated" for messages. */
+const char *qsv_quantizer_names(void);
 
 /* "max" or "mse". */
 const char *qsv_scale_rule_name(enum qsv_scale_rule r);

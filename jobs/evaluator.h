@@ -39,6 +39,9 @@ struct qsv_evaluator {
      * to do can begin with that. A hint: it changes no answer and no record. NULL: not wanted. */
     void (*suggest)(void *context, const struct qsv_trial *trials, uint32_t n,
                     enum qsv_image_set set, uint64_t n_images);
+    /* Squared error that a layer's codes at an integer format add to its outputs (core/bank.h,
+     * loss); NaN where it isn't known. NULL: it is known of no layer. */
+    double (*loss)(void *context, uint32_t layer, uint8_t format);
 };
 
 #endif

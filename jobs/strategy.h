@@ -60,7 +60,9 @@ struct qsv_selection {
     struct qsv_metrics base_decided;
     double base_budget; /* nats: of the base settings */
 
-    struct qsv_sensitivity *sensitivity; /* [n_groups][n_formats], NULL: none */
+    struct qsv_sensitivity *sensitivity; /* [n_groups][n_probes], NULL: none */
+    uint8_t probes[QSV_N_FORMATS];       /* formats that groups were measured at, by falling bits */
+    uint32_t n_probes;
     struct qsv_metrics sensitivity_baseline;
 
     uint64_t n_evaluations;  /* (trial, image set) questions asked, the baseline's included */
@@ -81,6 +83,6 @@ struct qsv_strategy {
 /* NULL-terminated; find gives NULL where there is none of that name. */
 extern const struct qsv_strategy *const qsv_strategies[];
 const struct qsv_strategy *qsv_strategy_find(const char *name);
-const char *qsv_strategy_names(void); /* "qsvit, uniform, random" */
+const char *qsv_strategy_names(void); /* "frontier, qsvit, uniform, random" */
 
 #endif

@@ -265,7 +265,8 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
 
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
 {
-    return (struct qsv_evaluator){e, evaluate, note, suggest};
+    return (struct qsv_evaluator){
+        .context = e, .evaluate = evaluate, .note = note, .suggest = suggest};
 }
 
 struct figure {

@@ -17,7 +17,7 @@ static enum qsv_status build_from_source(struct qsv_loaded *x, const uint8_t *fo
     uint8_t *f32 = qsv_alloc(x->model->graph.n_layers, 1); /* QSV_F32 is 0 */
     if (!f32)
         return qsv_fail_memory(err, x->model->path);
-    enum qsv_status st = qsv_bank_create(&x->bank, x->model, quantizer, err);
+    enum qsv_status st = x->bank ? QSV_OK : qsv_bank_create(&x->bank, x->model, quantizer, err);
     if (!st)
         st = qsv_network_create(&x->network, x->model, x->bank, formats ? formats : f32, err);
     free(f32);

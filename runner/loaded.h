@@ -16,6 +16,7 @@ struct qsv_loaded {
 enum qsv_status qsv_loaded_open(struct qsv_loaded *x, const char *path, struct qsv_error *err);
 
 /* formats [n_layers]: the setting to run a source model in; NULL: every layer as it is stored.
+ * Codes come from x->bank where the caller has put one there (taken over), else by the quantizer.
  * QSV_EINPUT for a folded model with formats: its weights are quantized already. */
 enum qsv_status qsv_loaded_build(struct qsv_loaded *x, const uint8_t *formats,
                                  const struct qsv_quantizer *quantizer, struct qsv_error *err);

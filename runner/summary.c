@@ -57,7 +57,7 @@ static void add_baseline(struct qsv_strbuf *out, const struct qsv_summary *s)
 /* What a group costs at the search's lowest format. */
 static double lowest_kl(const struct qsv_summary *s, uint32_t group)
 {
-    uint32_t n = s->space->n_formats;
+    uint32_t n = s->selection->n_probes;
     return qsv_metrics_kl(&s->selection->sensitivity[(size_t)group * n + n - 1].metrics);
 }
 
@@ -70,15 +70,15 @@ static void add_sensitivity_head(struct qsv_strbuf *out, const struct qsv_summar
                       qsv_granularity_name(s->spec->search.granularity));
     add_label(out, "");
     qsv_strbuf_printf(out, "%-34s %9s", "", "weights");
-    for (uint32_t f = 0; f < s->space->n_formats; f++)
-        qsv_strbuf_printf(out, " %8s", qsv_format_info(s->space->formats[f])->name);
+    for (uint32_t f = 0; f < s->selection->n_probes; f++)
+        qsv_strbuf_printf(out, " %8s", qsv_format_info(s->selection->probes[f])->name);
     qsv_strbuf_puts(out, "\n");
 }
 
 static void add_sensitivity_row(struct qsv_strbuf *out, const struct qsv_summary *s, uint32_t group)
 {
     const struct qsv_group *g = &s->space->groups[group];
-    uint32_t n = s->space->n_formats;
+    uint32_t n = s->selection->n_probes;
     add_label(out, "");
     qsv_strbuf_printf(out, "%-34.34s %9" PRIu64, g->name, g->n_weights);
     for (uint32_t f = 0; f < n; f++)

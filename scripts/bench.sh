@@ -1,25 +1,68 @@
 #!/usr/bin/env bash
-# What `make bench` runs: how many tasks a second the coordinator hands out, within a process and
-# over MPI ranks, more of them than cores; and how far qsvit simulate is off real runs with 1 and 2
-# workers. JSON=1 prints lines of JSON.
+# What `make bench` runs. BENCH names a part, or several; all by default:
+#
+#   kernels      layers of 31M by themselves, beside oneDNN's
+#   models       whole models on all cores, beside PyTorch; two threads and two processes
+#   trie         a sensitivity sweep, its trials together and each alone
+#   coordinator  tasks a second, within a process and over MPI, and qsvit simulate beside real runs
+#
+# A peer that is not installed is named as skipped (scripts/deps.sh bench installs them). At the end
+# the ratios stand together. JSON=1 prints lines of JSON.
 set -eu
 cd "$(dirname "$0")/.."
-qsvit=${B:-build}/qsvit
+B=${B:-build}
+qsvit=$B/qsvit
 format=${JSON:+json}
 format=${format:-table}
+json=()
+[ -z "${JSON:-}" ] || json=(--json)
+python=${PYTHON:-/usr/bin/python3} # Debian's, which finds Debian's PyTorch
+default_model=models/sdtv2_fmnist_t4.h5
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+ratios=$tmp/ratios
+: >"$ratios"
 
-"$qsvit" bench --format "$format"
-"$qsvit" bench --workers 10240 --tasks 1000000 --format "$format"
-for ranks in 2 4 8; do
-    "$qsvit" bench --ranks "$ranks" --tasks 20000 --format "$format"
-done
+bench_kernels() {
+    local peer=$B/bench/peer_onednn
+    [ -x "$peer" ] || peer=
+    "$python" tests/bench/kernels.py "$qsvit" "$peer" --ratios "$ratios" "${json[@]}"
+}
+
+# A model of full size with random weights, made once for each number of time steps.
+full_size() { # time steps
+    local model=$B/bench/31m_t$1.h5
+    mkdir -p "$B/bench"
+    [ -f "$model" ] || "$qsvit" synth --time-steps "$1" -o "$model" >&2
+    echo "$model"
+}
+
+bench_models() {
+    local wanted=int4:5,f32:2 one four
+    one=$(full_size 1)
+    four=$(full_size 4)
+    "$python" tests/bench/models.py "$qsvit" "31M=$one=$wanted" "31M=$four=$wanted" \
+        "default model=$default_model=int4:12" --ratios "$ratios" "${json[@]}"
+}
+
+bench_trie() {
+    "$python" tests/bench/trie.py "$qsvit" $default_model --ratios "$ratios" "${json[@]}"
+}
+
+bench_coordinator() {
+    "$qsvit" bench --format "$format"
+    "$qsvit" bench --workers 10240 --tasks 1000000 --format "$format"
+    for ranks in 2 4 8; do
+        "$qsvit" bench --ranks "$ranks" --tasks 20000 --format "$format"
+    done
+    simulate_beside_run 1
+    simulate_beside_run 2
+}
 
 # A sweep of the tiny network: seconds, in small tasks, so that what is not computing shows.
-for workers in 1 2; do
-    ranks=$((workers + 1))
-    cat >"$tmp/$workers.yaml" <<YAML
+simulate_beside_run() { # workers
+    local spec=$tmp/$1.yaml ranks=$(($1 + 1))
+    cat >"$spec" <<YAML
 model: $PWD/tests/data/tiny.h5
 dataset:
   images: $PWD/tests/data/tiny_images.h5
@@ -34,11 +77,11 @@ constraint:
   max_top1_drop: 3
 shard_images: 16
 task_seconds: 0.1
-run: $tmp/$workers
+run: $tmp/$1
 YAML
-    "$qsvit" run "$tmp/$workers.yaml" --ranks "$ranks" >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
-    "$qsvit" simulate "$tmp/$workers.yaml" --run "$tmp/$workers" --ranks "$ranks" --format json >"$tmp/json"
-    python3 - "$tmp/json" "$workers" "$format" <<'PY'
+    "$qsvit" run "$spec" --ranks $ranks >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
+    "$qsvit" simulate "$spec" --run "$tmp/$1" --ranks $ranks --format json >"$tmp/json"
+    "$python" - "$tmp/json" "$1" "$format" <<'PY'
 import json, sys
 f, workers = json.load(open(sys.argv[1])), int(sys.argv[2])
 real, forecast = f["recorded_s"], f["forecast_of_records_s"]
@@ -49,4 +92,19 @@ else:
     print(f"simulated beside a run, {workers} worker{'s' * (workers > 1)}: "
           f"{forecast:.2f} s, it took {real:.2f} s, {off:+.1f}%")
 PY
+}
+
+for part in ${BENCH:-kernels models trie coordinator}; do
+    case $part in
+    kernels | models | trie | coordinator) "bench_$part" ;;
+    *)
+        echo "BENCH=$part is none of kernels, models, trie, coordinator" >&2
+        exit 2
+        ;;
+    esac
 done
+if [ -n "${JSON:-}" ]; then
+    cat "$ratios"
+else
+    "$python" tests/bench/ratios.py "$ratios"
+fi

@@ -4,7 +4,7 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build and the default sweep's data), test, reference, lint. Whether a
+# Purposes: build, run (build and the default sweep's data), test, reference, bench, lint. Whether a
 # package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
@@ -24,17 +24,19 @@ libarchive-dev          build            library libarchive
 zlib1g-dev              build            library zlib
 libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
+liblapacke-dev          build            library lapacke
 libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 procps                  test             command pgrep
-python3-torch           reference        python torch
+libdnnl-dev             bench            header dnnl.h
+python3-torch           reference,bench  python torch
 python3-torchvision     reference        python torchvision
 python3-pil             reference        python PIL
 python3-h5py            reference        python h5py
 python3-pandas          reference        python pandas
-libopenblas0-pthread    reference        file /usr/lib/*/openblas-pthread/libopenblas.so.0
+libopenblas0-pthread    reference,bench  file /usr/lib/*/openblas-pthread/libopenblas.so.0
 clang                   lint             command clang
 libomp-dev              lint             openmp clang
 clang-format            lint             command clang-format

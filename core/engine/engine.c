@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/engine/lane.h"
 #include "core/engine/plan.h"
+#include "core/engine/profile.h"
 
 struct qsv_engine {
     const struct qsv_model *model;
@@ -20,8 +21,10 @@ struct qsv_engine {
     size_t potential_count;
     uint32_t max_batch;
     struct qsv_engine_work work;
+    struct qsv_profile *profile;  /* see qsv_engine_profile */
     bool (*asked)(void *context); /* see qsv_engine_watch */
     void *asked_context;
+    struct qsv_engine_observer observer; /* see qsv_engine_observe */
 };
 
 static void drop_lanes(struct qsv_engine *e)
@@ -157,6 +160,16 @@ void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *
     e->asked_context = context;
 }
 
+void qsv_engine_observe(struct qsv_engine *e, const struct qsv_engine_observer *observer)
+{
+    e->observer = observer ? *observer : (struct qsv_engine_observer){0};
+}
+
+void qsv_engine_profile(struct qsv_engine *e, struct qsv_profile *p)
+{
+    e->profile = p;
+}
+
 /* Before lanes run, so that they only read them. */
 static enum qsv_status make_weights(struct qsv_engine *e, const struct qsv_network *network,
                                     struct qsv_error *err)
@@ -167,7 +180,7 @@ static enum qsv_status make_weights(struct qsv_engine *e, const struct qsv_netwo
         const struct qsv_bank_entry *entry = qsv_network_layer(network, l).weights;
         struct qsv_weights *w = &e->weights[l * QSV_N_FORMATS + (size_t)entry->format];
         if (!w->made)
-            st = qsv_weights_init(w, &g->layers[l], entry, e->kernels->index_bits, err);
+            st = qsv_weights_init(w, &g->layers[l], entry, e->kernels, err);
     }
     return st;
 }
@@ -211,7 +224,7 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                                const volatile sig_atomic_t *stop, struct qsv_error *err)
 {
     assert(n >= 1 && n <= e->max_batch);
-    assert(!trace || (n_networks == 1 && e->n_lanes == 1));
+    assert((!trace && !e->observer.on_input) || (n_networks == 1 && e->n_lanes == 1));
     enum qsv_status st = QSV_OK;
     for (uint32_t i = 0; !st && i < n_networks; i++) {
         assert(qsv_network_model(networks[i]) == e->model);
@@ -226,6 +239,8 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
                             .n_networks = n_networks,
                             .outputs = outputs,
                             .trace = trace,
+                            .observer = e->observer,
+                            .profile = e->profile,
                             .stop = stop,
                             .asked = e->asked,
                             .asked_context = e->asked_context};

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/engine/profile.h"
 
 /* The live values before a step, set aside where networks part. */
 struct qsv_snapshot {
@@ -85,28 +87,17 @@ static void add_accumulates(const struct run *r, const struct branch *b, size_t 
     }
 }
 
-static void run_conv(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
-{
-    struct qsv_step_context *c = &r->lane->context;
-    struct qsv_network_layer post = qsv_network_layer(r->call->networks[b->members[0]], s->index);
-    const struct qsv_weights *w =
-        &r->call->weights[s->index * QSV_N_FORMATS + (size_t)post.weights->format];
-    add_accumulates(r, b, s->index, qsv_step_conv(c, s, w, &post));
-    r->lane->work.layer_forwards_asked += (uint64_t)b->n * c->n;
-    r->lane->work.layer_forwards_done += c->n;
-}
-
-static enum qsv_status trace_lif(struct run *r, const struct qsv_plan_step *s)
+static enum qsv_status trace_lif(struct run *r, uint32_t lif, uint32_t spikes)
 {
     const struct qsv_step_context *c = &r->lane->context;
     const struct qsv_engine_trace *trace = r->call->trace;
-    const struct qsv_value *v = &c->plan->values[s->out];
+    const struct qsv_value *v = &c->plan->values[spikes];
     const size_t pixels = (size_t)v->shape.h * v->shape.w;
     uint8_t *bytes = qsv_alloc((size_t)c->n * v->steps * v->shape.c, pixels);
     if (!bytes)
         return qsv_fail_memory(r->err, "a trace");
-    qsv_step_spike_bytes(c, s->out, bytes);
-    enum qsv_status st = trace->on_spikes(trace->context, s->index, c->n, bytes, r->err);
+    qsv_step_spike_bytes(c, spikes, bytes);
+    enum qsv_status st = trace->on_spikes(trace->context, lif, c->n, bytes, r->err);
     free(bytes);
     return st;
 }
@@ -121,22 +112,73 @@ static void add_potentials(const struct run *r, const struct branch *b, uint32_t
     }
 }
 
-static enum qsv_status run_lif(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
+/* Where one LIF's neurons add up their potentials, so that these can be given to every member; NULL
+ * where nobody wants them. */
+static int64_t *clear_potentials(const struct run *r, const struct branch *b, uint32_t lif)
+{
+    const struct qsv_lif *l = &r->lane->context.model->graph.lifs[lif];
+    if (!r->call->outputs[b->members[0]].potentials)
+        return NULL;
+    memset(r->lane->sums, 0, l->shape.c * sizeof *r->lane->sums);
+    return r->lane->sums;
+}
+
+/* What neurons did, given to every member. */
+static enum qsv_status give_spikes(struct run *r, const struct branch *b, uint32_t lif,
+                                   uint32_t spikes, uint64_t fired, const int64_t *potentials)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint64_t *sums = r->call->outputs[b->members[i]].lif_spikes;
+        if (sums)
+            add_to(&sums[lif], fired);
+    }
+    if (potentials)
+        add_potentials(r, b, lif, r->lane->context.model->graph.lifs[lif].shape.c);
+    return r->call->trace ? trace_lif(r, lif, spikes) : QSV_OK;
+}
+
+static enum qsv_status observe(const struct run *r, const struct qsv_plan_step *s)
+{
+    const struct qsv_step_context *c = &r->lane->context;
+    const struct qsv_engine_observer *o = &r->call->observer;
+    const struct qsv_value *v = &c->plan->values[s->in[0]];
+    const struct qsv_grid g = qsv_value_grid(v, c->n);
+    const void *x = qsv_step_value(c, s->in[0]);
+    const struct qsv_engine_input input = {
+        .layer = s->index,
+        .images = g.images,
+        .steps = g.steps,
+        .block = g.block,
+        .spikes = v->spikes ? x : NULL,
+        .values = v->spikes ? NULL : x,
+        .stride = v->spikes ? g.n / QSV_WORD : qsv_value_stride(v, c->n),
+    };
+    return o->on_input ? o->on_input(o->context, &input, r->err) : QSV_OK;
+}
+
+static enum qsv_status run_conv(struct run *r, const struct qsv_plan_step *s,
+                                const struct branch *b)
 {
     struct qsv_step_context *c = &r->lane->context;
-    const struct qsv_engine_output *outputs = r->call->outputs;
-    const size_t n = c->model->graph.lifs[s->index].shape.c;
-    /* Sums of this step alone, so that they can be given to every member. */
-    int64_t *sums = outputs[b->members[0]].potentials ? r->lane->sums : NULL;
-    if (sums)
-        memset(sums, 0, n * sizeof *sums);
-    uint64_t fired = qsv_step_lif(c, s, sums);
-    for (uint32_t i = 0; i < b->n; i++)
-        if (outputs[b->members[i]].lif_spikes)
-            add_to(&outputs[b->members[i]].lif_spikes[s->index], fired);
-    if (sums)
-        add_potentials(r, b, s->index, n);
-    return r->call->trace ? trace_lif(r, s) : QSV_OK;
+    struct qsv_network_layer post = qsv_network_layer(r->call->networks[b->members[0]], s->index);
+    const struct qsv_weights *w =
+        &r->call->weights[s->index * QSV_N_FORMATS + (size_t)post.weights->format];
+    int64_t *potentials = s->fires ? clear_potentials(r, b, s->lif) : NULL;
+    enum qsv_status st = observe(r, s);
+    if (st)
+        return st;
+    const struct qsv_conv_counts counts = qsv_step_conv(c, s, w, &post, potentials);
+    add_accumulates(r, b, s->index, counts.accumulates);
+    r->lane->work.layer_forwards_asked += (uint64_t)b->n * c->n;
+    r->lane->work.layer_forwards_done += c->n;
+    return s->fires ? give_spikes(r, b, s->lif, s->spikes, counts.fired, potentials) : QSV_OK;
+}
+
+static enum qsv_status run_lif(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
+{
+    int64_t *potentials = clear_potentials(r, b, s->index);
+    uint64_t fired = qsv_step_neurons(&r->lane->context, s->index, s->in[0], s->out, potentials);
+    return give_spikes(r, b, s->index, s->out, fired, potentials);
 }
 
 static void give_logits(struct run *r, const struct qsv_plan_step *s, const struct branch *b)
@@ -159,12 +201,11 @@ static enum qsv_status run_step(struct run *r, const struct qsv_plan_step *s,
         qsv_step_input(c, s, r->call->pixels + (size_t)r->lane->first * in.c * in.h * in.w);
         break;
     case QSV_OP_CONV:
-        run_conv(r, s, b);
-        break;
+        return run_conv(r, s, b);
     case QSV_OP_LIF:
         return run_lif(r, s, b);
     case QSV_OP_ADD:
-        qsv_step_add(c, s);
+        qsv_step_add(c, s->in[0], s->in[1], s->out);
         break;
     case QSV_OP_ATTENTION:
         add_accumulates(r, b, c->model->graph.n_layers + s->index, qsv_step_attention(c, s));
@@ -180,6 +221,17 @@ static enum qsv_status run_step(struct run *r, const struct qsv_plan_step *s,
         assert(!"norms are folded when the plan is made");
     }
     return QSV_OK;
+}
+
+static enum qsv_status run_timed(struct run *r, const struct qsv_plan_step *s,
+                                 const struct branch *b)
+{
+    struct qsv_profile *profile = r->lane->asks ? r->call->profile : NULL;
+    const double began_s = profile ? qsv_clock_monotonic_s() : 0;
+    enum qsv_status st = run_step(r, s, b);
+    if (profile)
+        qsv_profile_add(profile, s->op, s->index, qsv_clock_monotonic_s() - began_s);
+    return st;
 }
 
 static size_t copy_live(struct qsv_step_context *c, uint32_t step, uint8_t *out, bool restore)
@@ -250,7 +302,7 @@ static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step,
             front = !st && b.n > 1 ? part(r, &b, s->index) : 0;
         }
         if (!st)
-            st = run_step(r, s, &b);
+            st = run_timed(r, s, &b);
     }
     return st;
 }
@@ -271,6 +323,8 @@ void qsv_lane_run(struct qsv_lane *lane, struct qsv_call *call, uint32_t n)
     for (uint32_t i = 0; members && i < call->n_networks; i++)
         members[i] = i;
     lane->context.n = n;
+    if (call->profile && lane->asks)
+        call->profile->images += n;
     lane->work = (struct qsv_engine_work){0};
     lane->status = members ? make_geometry(&r) : qsv_fail_memory(r.err, "the networks");
     if (!lane->status)

@@ -19,6 +19,8 @@ struct qsv_call {
     uint32_t n_networks;
     struct qsv_engine_output *outputs;
     const struct qsv_engine_trace *trace;
+    struct qsv_engine_observer observer;
+    struct qsv_profile *profile; /* NULL, or added to by the thread that called the engine */
     const volatile sig_atomic_t *stop;
     bool (*asked)(void *context); /* see qsv_engine_watch */
     void *asked_context;

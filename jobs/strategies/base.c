@@ -1,12 +1,13 @@
 /* Step 2: base settings.
  *
- * At a budget B (nats) each group takes the fewest bytes among the formats whose own KL divergence
- * (beyond its floor) is at most B x its share of the weights; f32 where none is. As B grows every
- * group's format gets cheaper, so the distinct settings form a ladder from dear to cheap, one rung
- * for each budget at which some group changes; the first rung is f32 throughout. A few rungs are
- * measured: both ends with the baseline, then in rounds evenly between the best rung and its
- * neighbour on the side where a better one may lie. Measured drops need not rise evenly along the
- * ladder: the best rung measured stays.
+ * `qsvit`: at a budget B (nats) each group takes the fewest bytes among the formats whose own KL
+ * divergence (beyond its floor) is at most B x its share of the weights; f32 where none is. As B
+ * grows every group's format gets cheaper, so the distinct settings form a ladder from dear to
+ * cheap, one rung for each budget at which some group changes; the first rung is f32 throughout.
+ * `frontier`: the budget is a price in nats a byte (Lagrangian), and each group is at a corner of
+ * its lower convex hull. A few rungs are measured: both ends with the baseline, then in rounds
+ * evenly between the best rung and its neighbour on the side where a better one may lie. Measured
+ * drops need not rise evenly along the ladder: the best rung measured stays.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -36,22 +37,54 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The budgets at which a group may take another format, rising; before them one at which none may.
- */
-static void fill_budgets(struct ladder *l, const struct qsv_outlook *o)
+/* `qsvit`: a group may take a format when its part of the budget, by its weights, covers it. */
+static void need_by_share(struct ladder *l, const struct qsv_outlook *o)
 {
     uint64_t all = 0;
     for (uint32_t g = 0; g < o->space->n_groups; g++)
         all += o->space->groups[g].n_weights;
-    l->budgets[l->n++] = -1;
-    for (uint32_t g = 0; g < o->space->n_groups; g++) {
-        double share = (double)o->space->groups[g].n_weights / (double)all;
+    for (uint32_t g = 0; g < o->space->n_groups; g++)
         for (uint32_t i = 1; i < o->n_options; i++) {
-            uint8_t f = o->options[i];
-            l->need[g][f] = o->kl[g][f] / share;
-            l->budgets[l->n++] = l->need[g][f];
+            const uint8_t f = o->options[i];
+            l->need[g][f] = o->kl[g][f] * (double)all / (double)o->space->groups[g].n_weights;
         }
+}
+
+/* `frontier`: the budget is a price, in nats a byte, and a group takes what minimises divergence +
+ * price x bytes: the next corner of its lower convex hull, when the price reaches the slope. */
+static void need_by_hull(struct ladder *l, const struct qsv_outlook *o)
+{
+    for (uint32_t g = 0; g < o->space->n_groups; g++) {
+        uint8_t at = QSV_F32, next = QSV_F32;
+        for (uint32_t i = 1; i < o->n_options; i++)
+            l->need[g][o->options[i]] = INFINITY;
+        do {
+            double least = INFINITY;
+            at = next;
+            for (uint32_t i = 1; i < o->n_options; i++) {
+                const uint8_t f = o->options[i];
+                const double saved = o->bytes[g][at] - o->bytes[g][f];
+                const double slope = (o->kl[g][f] - o->kl[g][at]) / saved;
+                if (saved > 0 && slope <= least) {
+                    least = slope;
+                    next = f;
+                }
+            }
+            if (next != at)
+                l->need[g][next] = fmax(least, 0);
+        } while (next != at);
     }
+}
+
+/* The budgets at which a group may take another format, rising; before them one at which none may.
+ */
+static void fill_budgets(struct ladder *l, const struct qsv_outlook *o)
+{
+    l->budgets[l->n++] = -1;
+    for (uint32_t g = 0; g < o->space->n_groups; g++)
+        for (uint32_t i = 1; i < o->n_options; i++)
+            if (l->need[g][o->options[i]] < INFINITY)
+                l->budgets[l->n++] = l->need[g][o->options[i]];
     qsort(l->budgets, l->n, sizeof *l->budgets, by_value);
 }
 
@@ -83,9 +116,10 @@ static void keep_distinct(struct ladder *l, const struct qsv_outlook *o)
     l->n = n;
 }
 
-static enum qsv_status ladder_init(struct ladder *l, const struct qsv_outlook *o,
-                                   const struct qsv_spec *spec, struct qsv_error *err)
+static enum qsv_status ladder_init(struct ladder *l, const struct qsv_qsvit *q)
 {
+    const struct qsv_outlook *o = &q->outlook;
+    const struct qsv_spec *spec = q->search.spec;
     size_t n_groups = o->space->n_groups, most = 1 + n_groups * o->n_options;
     l->need = qsv_alloc(n_groups, sizeof *l->need);
     l->budgets = qsv_alloc(most, sizeof *l->budgets);
@@ -93,7 +127,11 @@ static enum qsv_status ladder_init(struct ladder *l, const struct qsv_outlook *o
     l->entry = qsv_alloc(most, sizeof *l->entry);
     l->formats = qsv_alloc(n_groups, 1);
     if (!l->need || !l->budgets || !l->bytes || !l->entry || !l->formats)
-        return qsv_fail_memory(err, "the base settings");
+        return qsv_fail_memory(q->search.err, "the base settings");
+    if (q->frontier)
+        need_by_hull(l, o);
+    else
+        need_by_share(l, o);
     fill_budgets(l, o);
     keep_distinct(l, o);
     while (!qsv_constraint_bounds_drop(spec) && spec->constraint.max_bytes && l->first + 1 < l->n &&
@@ -111,10 +149,15 @@ static void ladder_fini(struct ladder *l)
     free(l->formats);
 }
 
+static const char *unit_of(const struct qsv_qsvit *q)
+{
+    return q->frontier ? "nats a byte" : "nats, dealt by weights";
+}
+
 static enum qsv_status propose_rung(struct qsv_qsvit *q, struct ladder *l, size_t rung)
 {
     char what[QSV_WHAT];
-    snprintf(what, sizeof what, "base settings at a budget of %.3g nats", l->budgets[rung]);
+    snprintf(what, sizeof what, "base settings at %.3g %s", l->budgets[rung], unit_of(q));
     settle(l, &q->outlook, l->budgets[rung]);
     return qsv_pool_add(&q->decided, &q->search, l->formats,
                         q->search.out->sensitivity_baseline.trial_id, what, &l->entry[rung]);
@@ -235,9 +278,9 @@ static enum qsv_status keep_base(struct qsv_qsvit *q, const struct ladder *l)
     out->base_budget = l->budgets[best_rung(l, q)];
     status = qsv_search_note(
         &q->search, "base", base->metrics.trial_id, "base",
-        "budget %.4g nats beyond the floors, dealt by weights: %s on %" PRIu64
-        " images; %zu of %zu distinct settings measured, %s",
-        out->base_budget, figures.text, base->metrics.n_images, q->decided.n, l->n - l->first,
+        "budget %.4g %s: %s on %" PRIu64 " images; %zu of %zu distinct settings measured, %s",
+        out->base_budget, unit_of(q), figures.text, base->metrics.n_images, q->decided.n,
+        l->n - l->first,
         qsv_constraint_holds(q->search.spec, &base->metrics) ? "the best that holds"
                                                              : "the nearest to the constraint");
 out:
@@ -249,7 +292,7 @@ enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q)
 {
     struct ladder l = {0};
     size_t low, high;
-    enum qsv_status status = ladder_init(&l, &q->outlook, q->search.spec, q->search.err);
+    enum qsv_status status = ladder_init(&l, q);
     if (!status)
         status = measure_ends(q, &l);
     for (int round = 0; !status && round < MAX_ROUNDS && find_gap(&l, q, &low, &high); round++) {

@@ -3,11 +3,12 @@
 
 #include "jobs/strategies/strategies.h"
 
-static enum qsv_status search(const struct qsv_space *space, const struct qsv_spec *spec,
-                              struct qsv_evaluator *evaluator, struct qsv_selection *out,
-                              struct qsv_error *err)
+enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
+                                 struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                                 bool frontier, struct qsv_error *err)
 {
     struct qsv_qsvit q = {
+        .frontier = frontier,
         .search = {space, spec, evaluator, out, err},
         .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
         .judged = {.set = QSV_JUDGE},
@@ -25,6 +26,13 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
     qsv_pool_fini(&q.decided);
     qsv_pool_fini(&q.judged);
     return status;
+}
+
+static enum qsv_status search(const struct qsv_space *space, const struct qsv_spec *spec,
+                              struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                              struct qsv_error *err)
+{
+    return qsv_qsvit_search(space, spec, evaluator, out, false, err);
 }
 
 const struct qsv_strategy qsv_strategy_qsvit = {

@@ -1,4 +1,5 @@
-/* The state of a search by `qsvit` and its four steps, each in a file of its own. */
+/* The state of a search by `qsvit` or `frontier`, and their four steps, each in a file of its own.
+ */
 #ifndef QSV_QSVIT_H
 #define QSV_QSVIT_H
 
@@ -10,16 +11,31 @@ struct qsv_qsvit {
     struct qsv_outlook outlook;
     struct qsv_pool decided, judged; /* settings measured on the deciding and the judging images */
     size_t best;                     /* in decided */
+    bool frontier; /* one format a group is measured, the others foretold from output losses; base
+                      settings lie on the frontier of divergence against bytes */
 };
+
+enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
+                                 struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                                 bool frontier, struct qsv_error *err);
 
 /* 1. What each format does in each group, alone; fills the outlook. */
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
+/* The format that `frontier` measures. */
+uint8_t qsv_frontier_probe(const struct qsv_space *space);
+/* Fills the outlook from that. cells [n_groups] */
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */
 enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
 /* 3. Guided from there: repair or lower. */
 enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
 /* 4. Measure on all judging images, repair there, select. */
 enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
+
+/* What a setting costs beyond being fetched from DRAM. */
+double qsv_qsvit_energy_inside(const struct qsv_metrics *m);
+/* A format's squared rounding error, relative to others'. */
+double qsv_qsvit_rounding_error(uint8_t format);
 
 /* The best setting so far is the likeliest to be judged in the end. */
 void qsv_qsvit_suggest_judging(struct qsv_qsvit *q);

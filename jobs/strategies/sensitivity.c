@@ -1,4 +1,5 @@
-/* Step 1: every group at every format alone, all else f32, in one question with the baseline.
+/* Step 1: every group at every format alone (`frontier`: at one), all else f32, in one question
+ * with the baseline.
  *
  * Groups are told apart by the mean KL divergence from the baseline's answers: on a few hundred
  * images its standard error is a small part of it, where that of a paired difference of
@@ -22,8 +23,9 @@
 
 enum { NAMED = 3 }; /* most and least sensitive groups that the note names */
 
-struct questions { /* trial 0 is the baseline, then the cells [n_groups][n_formats], then the pins
-                    */
+struct questions { /* trial 0 is the baseline, then the cells [n_groups][n_probes], then the pins */
+    const uint8_t *probes;
+    uint32_t n_probes;
     struct qsv_trial *trials;
     struct qsv_metrics *answers;
     uint8_t *formats;
@@ -40,17 +42,19 @@ static bool pins_matter(const struct qsv_space *space)
     return false;
 }
 
-static enum qsv_status questions_init(struct questions *k, const struct qsv_space *space,
-                                      struct qsv_error *err)
+static enum qsv_status questions_init(struct questions *k, const struct qsv_search *s)
 {
+    const struct qsv_space *space = s->space;
+    k->probes = s->out->probes;
+    k->n_probes = s->out->n_probes;
     k->pins = pins_matter(space);
-    k->n = 1 + space->n_groups * space->n_formats + k->pins;
+    k->n = 1 + space->n_groups * k->n_probes + k->pins;
     k->trials = qsv_alloc(k->n, sizeof *k->trials);
     k->answers = qsv_alloc(k->n, sizeof *k->answers);
     k->formats = qsv_alloc(k->n, space->n_layers);
     k->what = qsv_alloc(k->n, sizeof *k->what);
     if (!k->trials || !k->answers || !k->formats || !k->what)
-        return qsv_fail_memory(err, "the trials of the sensitivity step");
+        return qsv_fail_memory(s->err, "the trials of the sensitivity step");
     return QSV_OK;
 }
 
@@ -65,13 +69,13 @@ static void questions_fini(struct questions *k)
 static void fill_cell(struct questions *k, const struct qsv_space *space, uint32_t g, uint32_t f,
                       uint64_t baseline)
 {
-    uint32_t at = 1 + g * space->n_formats + f;
+    uint32_t at = 1 + g * k->n_probes + f;
     const struct qsv_group *group = &space->groups[g];
     uint8_t *formats = k->formats + (size_t)at * space->n_layers;
     for (uint32_t i = 0; i < group->n_layers; i++)
-        formats[group->layers[i]] = space->formats[f];
+        formats[group->layers[i]] = k->probes[f];
     snprintf(k->what[at], sizeof k->what[at], "%s at %s", group->name,
-             qsv_format_info(space->formats[f])->name);
+             qsv_format_info(k->probes[f])->name);
     k->trials[at] = (struct qsv_trial){formats, baseline, k->what[at]};
 }
 
@@ -81,7 +85,7 @@ static void fill_questions(struct questions *k, const struct qsv_space *space)
     uint64_t baseline = qsv_setting_id(k->formats, space->n_layers);
     k->trials[0] = (struct qsv_trial){k->formats, 0, "baseline"};
     for (uint32_t g = 0; g < space->n_groups; g++)
-        for (uint32_t f = 0; f < space->n_formats; f++)
+        for (uint32_t f = 0; f < k->n_probes; f++)
             fill_cell(k, space, g, f, baseline);
     if (!k->pins)
         return;
@@ -94,7 +98,7 @@ static void fill_questions(struct questions *k, const struct qsv_space *space)
 
 static enum qsv_status keep_cells(struct qsv_search *s, const struct questions *k)
 {
-    uint32_t n = s->space->n_groups * s->space->n_formats;
+    uint32_t n = s->space->n_groups * k->n_probes;
     s->out->sensitivity_baseline = k->answers[0];
     s->out->sensitivity = qsv_alloc(n, sizeof *s->out->sensitivity);
     if (!s->out->sensitivity)
@@ -142,14 +146,12 @@ out:
     return status;
 }
 
-/* What a setting costs beyond being fetched from DRAM. */
-static double energy_inside(const struct qsv_metrics *m)
+double qsv_qsvit_energy_inside(const struct qsv_metrics *m)
 {
     return m->energy.compute_pj + m->energy.sram_pj;
 }
 
-/* A format's squared rounding error, relative to others'. */
-static double rounding_error(uint8_t format)
+double qsv_qsvit_rounding_error(uint8_t format)
 {
     if (format == QSV_F16)
         return 0x1p-22; /* 11 significant bits */
@@ -162,15 +164,23 @@ static double floor_of(const struct qsv_space *space, const struct qsv_metrics *
     uint32_t first = space->formats[0] == QSV_F32;
     if (space->n_formats < first + 2)
         return 0;
-    double fine = rounding_error(space->formats[first]);
-    double coarse = rounding_error(space->formats[first + 1]);
+    double fine = qsv_qsvit_rounding_error(space->formats[first]);
+    double coarse = qsv_qsvit_rounding_error(space->formats[first + 1]);
     double kl = qsv_metrics_kl(&cells[first]), more = qsv_metrics_kl(&cells[first + 1]) - kl;
     return fmin(fmax(kl - more * fine / (coarse - fine), 0), kl);
 }
 
-static void fill_measured(struct qsv_outlook *o, const struct questions *k, double dram_byte_pj)
+static void fill_measured(struct qsv_qsvit *q, const struct questions *k)
 {
+    struct qsv_outlook *o = &q->outlook;
     const struct qsv_space *space = o->space;
+    const double dram_byte_pj = q->search.spec->energy.dram_byte;
+    if (k->pins)
+        o->pinned_kl = fmax(qsv_metrics_kl(&k->answers[k->n - 1]), 0);
+    if (q->frontier) {
+        qsv_frontier_foretell(q, k->answers + 1);
+        return;
+    }
     for (uint32_t g = 0; g < space->n_groups; g++) {
         const struct qsv_metrics *cells = k->answers + 1 + (size_t)g * space->n_formats;
         double least = floor_of(space, cells);
@@ -179,18 +189,17 @@ static void fill_measured(struct qsv_outlook *o, const struct questions *k, doub
             if (format == QSV_F32)
                 continue;
             o->kl[g][format] = fmax(qsv_metrics_kl(&cells[f]) - least, 0);
-            o->energy[g][format] = energy_inside(&cells[f]) - energy_inside(&k->answers[0]) +
+            o->energy[g][format] = qsv_qsvit_energy_inside(&cells[f]) -
+                                   qsv_qsvit_energy_inside(&k->answers[0]) +
                                    dram_byte_pj * o->bytes[g][format];
         }
     }
-    if (k->pins)
-        o->pinned_kl = fmax(qsv_metrics_kl(&k->answers[k->n - 1]), 0);
 }
 
 static const struct qsv_metrics *at_narrowest(const struct qsv_search *s, uint32_t g)
 {
-    uint32_t n_formats = s->space->n_formats;
-    return &s->out->sensitivity[g * n_formats + n_formats - 1].metrics;
+    const uint32_t n = s->out->n_probes;
+    return &s->out->sensitivity[g * n + n - 1].metrics;
 }
 
 /* Groups by falling KL at the narrowest format. */
@@ -236,11 +245,11 @@ static enum qsv_status note_ranking(struct qsv_qsvit *q)
     else
         status = qsv_search_note(
             s, "sensitivity", s->out->sensitivity_baseline.trial_id, "rank",
-            "%" PRIu32 " groups x %" PRIu32 " formats alone on %" PRIu64
+            "%" PRIu32 " groups x %" PRIu32 " formats, each alone, on %" PRIu64
             " images, ranked by mean KL divergence from the baseline's answers (top-1 and "
             "cross-entropy of so few images are too noisy); at %s most sensitive: %s; least: %s",
-            n, space->n_formats, s->out->sensitivity_baseline.n_images,
-            qsv_format_info(space->formats[space->n_formats - 1])->name, most.text, least.text);
+            n, s->out->n_probes, s->out->sensitivity_baseline.n_images,
+            qsv_format_info(s->out->probes[s->out->n_probes - 1])->name, most.text, least.text);
 out:
     free(rank);
     qsv_strbuf_fini(&most);
@@ -262,11 +271,25 @@ static void suggest_ends(struct qsv_qsvit *q)
     free(ends);
 }
 
+static void choose_probes(struct qsv_qsvit *q)
+{
+    struct qsv_selection *out = q->search.out;
+    const struct qsv_space *space = q->search.space;
+    if (q->frontier) {
+        out->probes[0] = qsv_frontier_probe(space);
+        out->n_probes = 1;
+    } else {
+        memcpy(out->probes, space->formats, sizeof out->probes);
+        out->n_probes = space->n_formats;
+    }
+}
+
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
 {
     struct qsv_search *s = &q->search;
     struct questions k = {0};
-    enum qsv_status status = questions_init(&k, s->space, s->err);
+    choose_probes(q);
+    enum qsv_status status = questions_init(&k, s);
     if (status)
         goto out;
     fill_questions(&k, s->space);
@@ -281,7 +304,7 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
     status = fill_bytes(q);
     if (status)
         goto out;
-    fill_measured(&q->outlook, &k, s->spec->energy.dram_byte);
+    fill_measured(q, &k);
     if (s->space->n_groups)
         status = note_ranking(q);
 out:

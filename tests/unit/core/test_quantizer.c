@@ -250,7 +250,9 @@ static void test_names_and_hash(void **state)
     assert_string_equal(qsv_scale_rule_name(QSV_SCALE_MAX), "max");
     assert_string_equal(qsv_scale_rule_name(QSV_SCALE_MSE), "mse");
     assert_string_equal(qsv_quantizer_find("round"), "round");
-    assert_null(qsv_quantizer_find("gptq"));
+    assert_string_equal(qsv_quantizer_find("gptq"), "gptq");
+    assert_string_equal(qsv_quantizer_find("compensated"), "compensated");
+    assert_null(qsv_quantizer_find("rounded"));
     assert_int_not_equal(hash_of(&by_max), hash_of(&by_mse));
     assert_int_equal(hash_of(&by_max), hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX}));
 }

@@ -1,0 +1,438 @@
+/* Banks chosen by statistics: losses, installed entries, files good and bad. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/bank.h"
+#include "core/base/file.h"
+#include "core/seal.h"
+#include "core/statistics.h"
+#include "tests/unit/core/golden_model.h"
+
+static const struct qsv_quantizer compensated = {"compensated", QSV_SCALE_MSE};
+static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX};
+
+static struct qsv_statistics *collect(struct golden *g)
+{
+    struct qsv_statistics *s;
+    OK(qsv_statistics_create(&s, g->model, NULL, &err));
+    const struct qsv_engine_observer face = qsv_statistics_observer(s);
+    qsv_engine_observe(g->engine, &face);
+    golden_run(g, 0, GOLDEN_IMAGES);
+    qsv_engine_observe(g->engine, NULL);
+    return s;
+}
+
+static struct qsv_bank *bank_of(const struct golden *g, const struct qsv_quantizer *q,
+                                const struct qsv_statistics *s)
+{
+    struct qsv_bank *b;
+    OK(qsv_bank_create(&b, g->model, q, &err));
+    if (s)
+        OK(qsv_bank_use_statistics(b, s, &err));
+    return b;
+}
+
+static const struct qsv_bank_entry *get(struct qsv_bank *b, uint32_t layer, enum qsv_format f)
+{
+    const struct qsv_bank_entry *e;
+    OK(qsv_bank_get(&e, b, layer, f, &err));
+    return e;
+}
+
+/* tr(dW H dW^T), written out. */
+static double loss_of(const struct golden *g, const struct qsv_statistics *s, uint32_t layer,
+                      const struct qsv_bank_entry *e)
+{
+    const struct qsv_layer *l = &g->model->graph.layers[layer];
+    const size_t k = (size_t)l->n_weights / l->out_ch;
+    const float *w =
+        (const float *)(const void *)qsv_tensors_findf(&g->model->tensors, "%s.weight", l->name)
+            ->data;
+    double *h = qsv_alloc(k * k, sizeof *h), *d = qsv_alloc(k, sizeof *d), loss = 0;
+    for (uint32_t o = 0; o < l->out_ch; o++) {
+        OK(qsv_statistics_moments(s, layer, l->groups > 1 ? o : 0, h, NULL, &err));
+        for (size_t i = 0; i < k; i++)
+            d[i] =
+                (double)w[o * k + i] - (e->codes ? (double)e->codes[o * k + i] * (double)e->scale[o]
+                                                 : (double)e->values[o * k + i]);
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < k; j++)
+                loss += d[i] * h[i * k + j] * d[j];
+    }
+    free(h);
+    free(d);
+    return loss;
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    static const enum qsv_format formats[] = {QSV_F32, QSV_F16, QSV_INT4, QSV_TERNARY};
+    struct golden g;
+    golden_open(&g, "grey");
+    struct qsv_statistics *s = collect(&g);
+    struct qsv_bank *chosen = bank_of(&g, &compensated, s), *rounded = bank_of(&g, &by_max, s),
+                    *blind = bank_of(&g, &by_max, NULL);
+    double sums[2] = {0};
+    for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
+        for (size_t f = 0; f < 4; f++) {
+            const struct qsv_bank_entry *a = get(chosen, l, formats[f]),
+                                        *b = get(rounded, l, formats[f]),
+                                        *c = get(blind, l, formats[f]);
+            const double want = loss_of(&g, s, l, a);
+            if (!(fabs(a->loss - want) <= 1e-9 * want + 1e-18))
+                fail_msg("loss of %s is %g, expected %g", g.model->graph.layers[l].name, a->loss,
+                         want);
+            assert_true(fabs(b->loss - loss_of(&g, s, l, b)) <= 1e-9 * b->loss + 1e-18);
+            assert_true(formats[f] == QSV_F32 ? c->loss == 0 : isnan(c->loss));
+            if (formats[f] == QSV_INT4) {
+                sums[0] += a->loss;
+                sums[1] += b->loss;
+            }
+        }
+    assert_true(sums[0] < 0.7 * sums[1]);
+    qsv_bank_destroy(chosen);
+    qsv_bank_destroy(rounded);
+    qsv_bank_destroy(blind);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+}
+
+static void test_needs_statistics_of_this_model(void **state)
+{
+    (void)state;
+    struct golden g, other;
+    struct qsv_error refusal;
+    const struct qsv_bank_entry *e;
+    golden_open(&g, "grey");
+    golden_open(&other, "kd");
+    struct qsv_bank *b = bank_of(&g, &compensated, NULL);
+    struct qsv_statistics *s = collect(&other);
+    assert_int_equal(qsv_bank_get(&e, b, 0, QSV_INT4, &refusal), QSV_EINPUT);
+    assert_string_equal(refusal.text,
+                        "quantizer 'compensated' needs statistics of the layers' inputs, which "
+                        "qsvit calibrate collects");
+    assert_int_equal(qsv_bank_use_statistics(b, s, &refusal), QSV_EINPUT);
+    OK(qsv_bank_get(&e, b, 0, QSV_F16, &err));
+    qsv_statistics_destroy(s);
+    qsv_bank_destroy(b);
+    golden_close(&g);
+    golden_close(&other);
+}
+
+static void test_order_changes_nothing(void **state)
+{
+    (void)state;
+    struct golden g;
+    golden_open(&g, "grey");
+    struct qsv_statistics *s = collect(&g);
+    struct qsv_bank *a = bank_of(&g, &compensated, s), *b = bank_of(&g, &compensated, s);
+    const uint32_t n = (uint32_t)g.model->graph.n_layers;
+    for (uint32_t l = 0; l < n; l++)
+        for (int f = QSV_INT3; f < QSV_N_FORMATS; f++)
+            get(a, l, f);
+    for (int f = QSV_N_FORMATS - 1; f >= QSV_INT3; f--)
+        for (uint32_t l = n; l-- > 0;) {
+            const struct qsv_bank_entry *x = get(b, l, f), *y = get(a, l, f);
+            const struct qsv_layer *layer = &g.model->graph.layers[l];
+            assert_memory_equal(x->codes, y->codes, layer->n_weights);
+            assert_memory_equal(x->scale, y->scale, layer->out_ch * sizeof(float));
+            assert_true(x->loss == y->loss);
+        }
+    qsv_bank_destroy(a);
+    qsv_bank_destroy(b);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+}
+
+static void test_install(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct qsv_error refusal;
+    golden_open(&g, "grey");
+    struct qsv_bank *b = bank_of(&g, &compensated, NULL);
+    const struct qsv_layer *l = &g.model->graph.layers[0];
+    int8_t *codes = qsv_alloc(l->n_weights, 1);
+    float *scale = qsv_alloc(l->out_ch, sizeof *scale);
+    for (uint32_t o = 0; o < l->out_ch; o++)
+        scale[o] = 1 + (float)o;
+    memset(codes, 3, l->n_weights);
+    assert_int_equal(qsv_bank_install(b, 0, QSV_TERNARY, codes, scale, 1, &refusal), QSV_EINPUT);
+    assert_non_null(strstr(refusal.text, "code 0 is 3, which is not one of ternary's"));
+    codes[l->n_weights - 1] = 2;
+    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    codes[l->n_weights - 1] = -3;
+    scale[1] = 0;
+    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    scale[1] = -2;
+    assert_false(qsv_bank_has(b, 0, QSV_INT2));
+    OK(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 0.5, &err));
+    assert_true(qsv_bank_has(b, 0, QSV_INT2));
+    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    const struct qsv_bank_entry *e = get(b, 0, QSV_INT2);
+    assert_memory_equal(e->codes, codes, l->n_weights);
+    assert_memory_equal(e->scale, scale, l->out_ch * sizeof *scale);
+    assert_true(e->loss == 0.5 && e->format == QSV_INT2);
+    free(codes);
+    free(scale);
+    qsv_bank_destroy(b);
+    golden_close(&g);
+}
+
+/* ---- files ---- */
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/qsvit-test-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    struct golden g, other;
+    struct qsv_error refusal;
+    struct qsv_bank *back;
+    const struct qsv_bank_entry *e;
+    char *path = qsv_file_join(folder, "b.h5"), *again = qsv_file_join(folder, "c.h5");
+    golden_open(&g, "grey");
+    golden_open(&other, "kd");
+    struct qsv_statistics *s = collect(&g);
+    struct qsv_bank *b = bank_of(&g, &compensated, s);
+    for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
+        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f++)
+            get(b, l, f);
+    OK(qsv_bank_save(b, path, &err));
+    OK(qsv_bank_load(&back, g.model, path, &err));
+    assert_string_equal(qsv_bank_quantizer(back)->name, "compensated");
+    for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
+        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f++) {
+            const struct qsv_layer *layer = &g.model->graph.layers[l];
+            const struct qsv_bank_entry *x = get(b, l, f), *y = get(back, l, f);
+            assert_memory_equal(x->codes, y->codes, layer->n_weights);
+            assert_memory_equal(x->scale, y->scale, layer->out_ch * sizeof(float));
+            assert_true(x->loss == y->loss);
+        }
+    get(back, 1, QSV_F32);
+    assert_int_equal(qsv_bank_get(&e, back, 1, QSV_INT8, &refusal), QSV_EINPUT);
+    assert_non_null(strstr(refusal.text, "holds no int8 codes of layer"));
+    OK(qsv_bank_save(back, again, &err));
+    uint8_t *x, *y;
+    size_t nx, ny;
+    OK(qsv_file_read(&x, &nx, path, 1 << 24, &err));
+    OK(qsv_file_read(&y, &ny, again, 1 << 24, &err));
+    assert_int_equal(nx, ny);
+    assert_memory_equal(x, y, nx);
+    free(x);
+    free(y);
+    qsv_bank_destroy(back);
+    assert_int_equal(qsv_bank_load(&back, other.model, path, &refusal), QSV_EINPUT);
+    assert_non_null(strstr(refusal.text, "codes of model"));
+    assert_int_equal(qsv_bank_load(&back, g.model, "tests/data/golden/grey_model.h5", &refusal),
+                     QSV_EINPUT);
+    assert_non_null(strstr(refusal.text, "not a bank file"));
+    assert_int_equal(qsv_bank_load(&back, g.model, "/nonexistent", &refusal), QSV_EINPUT);
+    assert_null(back);
+    unlink(path);
+    unlink(again);
+    free(path);
+    free(again);
+    qsv_bank_destroy(b);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+    golden_close(&other);
+}
+
+static void try_bytes(const struct golden *g, const char *path, const uint8_t *data, size_t n)
+{
+    struct qsv_bank *b = NULL;
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, n, f), n);
+    fclose(f);
+    assert_int_equal(qsv_bank_load(&b, g->model, path, NULL), QSV_EINPUT);
+    assert_null(b);
+}
+
+static void test_damaged_files(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct qsv_rng r;
+    uint8_t *data;
+    size_t n;
+    char *path = qsv_file_join(folder, "b.h5");
+    golden_open(&g, "grey");
+    struct qsv_bank *b = bank_of(&g, &by_max, NULL);
+    get(b, 0, QSV_TERNARY);
+    OK(qsv_bank_save(b, path, &err));
+    OK(qsv_file_read(&data, &n, path, 1 << 24, &err));
+    for (size_t prefix = 0; prefix < n; prefix += 1 + prefix / 64)
+        try_bytes(&g, path, data, prefix);
+    qsv_rng_seed(&r, 3);
+    for (int i = 0; i < 10000; i++) {
+        size_t at = qsv_rng_below(&r, n);
+        if (at > 120 && at < QSV_SEAL_BYTES)
+            at = 20; /* behind the seal's line nothing is read */
+        const uint8_t was = data[at];
+        data[at] ^= (uint8_t)(1 + qsv_rng_below(&r, 255));
+        try_bytes(&g, path, data, n);
+        data[at] = was;
+    }
+    unlink(path);
+    free(path);
+    free(data);
+    qsv_bank_destroy(b);
+    golden_close(&g);
+}
+
+/* What a sealed file may say that is not so. */
+struct lie {
+    uint64_t model_hash; /* 0: right */
+    const char *quantizer, *rule;
+    uint32_t layer;
+    uint8_t format;
+    uint64_t offset, bytes, first_scale;
+    uint8_t byte; /* of codes */
+    const char *says;
+};
+
+struct row {
+    uint32_t layer;
+    uint8_t format;
+    uint64_t offset, bytes, first_scale;
+    double loss;
+};
+
+static void write_lie(const struct golden *g, const struct lie *lie, const char *path)
+{
+    const struct qsv_layer *l = &g->model->graph.layers[0];
+    const size_t n = qsv_format_packed_bytes(QSV_TERNARY, l->n_weights);
+    struct row row = {lie->layer,       lie->format ? lie->format : QSV_TERNARY,
+                      lie->offset,      lie->bytes ? lie->bytes : n,
+                      lie->first_scale, 0};
+    uint8_t *codes = qsv_alloc(n, 1);
+    float *scales = qsv_alloc(l->out_ch, sizeof *scales);
+    struct qsv_h5_image *image;
+    memset(codes, lie->byte, n);
+    for (uint32_t o = 0; o < l->out_ch; o++)
+        scales[o] = 1;
+    hid_t t = H5Tcreate(H5T_COMPOUND, sizeof row);
+    H5Tinsert(t, "layer", offsetof(struct row, layer), H5T_NATIVE_UINT32);
+    H5Tinsert(t, "format", offsetof(struct row, format), H5T_NATIVE_UINT8);
+    H5Tinsert(t, "offset", offsetof(struct row, offset), H5T_NATIVE_UINT64);
+    H5Tinsert(t, "bytes", offsetof(struct row, bytes), H5T_NATIVE_UINT64);
+    H5Tinsert(t, "first_scale", offsetof(struct row, first_scale), H5T_NATIVE_UINT64);
+    H5Tinsert(t, "loss", offsetof(struct row, loss), H5T_NATIVE_DOUBLE);
+    OK(qsv_seal_create(&image, &err));
+    hid_t to = qsv_h5_image_file(image);
+    OK(qsv_h5_set_u64(to, "qsvit_bank_version", 1, &err));
+    OK(qsv_h5_set_u64(to, "model_hash", lie->model_hash ? lie->model_hash : g->model->hash, &err));
+    OK(qsv_h5_set_u64(to, "statistics_hash", 5, &err));
+    OK(qsv_h5_set_string(to, "quantizer", lie->quantizer ? lie->quantizer : "round", &err));
+    OK(qsv_h5_set_string(to, "scale_rule", lie->rule ? lie->rule : "max", &err));
+    const struct qsv_h5_layout one = {.rank = 1, .dims = {1}}, all = {.rank = 1, .dims = {n}},
+                               channels = {.rank = 1, .dims = {l->out_ch}};
+    OK(qsv_h5_write(to, "entries", t, t, &one, &row, &err));
+    OK(qsv_h5_write(to, "codes", H5T_STD_U8LE, H5T_NATIVE_UINT8, &all, codes, &err));
+    OK(qsv_h5_write(to, "scales", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &channels, scales, &err));
+    OK(qsv_seal_commit(image, path, &err));
+    H5Tclose(t);
+    free(codes);
+    free(scales);
+}
+
+static void test_sealed_files_that_lie(void **state)
+{
+    (void)state;
+    static const struct lie lies[] = {
+        {.model_hash = 1, .says = "codes of model 0000000000000001"},
+        {.quantizer = "best", .says = "quantizer 'best' is none of round, gptq, compensated"},
+        {.rule = "min", .says = "scale rule 'min'"},
+        {.layer = 4000, .says = "names layer 4000"},
+        {.format = QSV_N_FORMATS, .says = "no such codes"},
+        {.format = QSV_F16, .says = "no such codes"},
+        {.format = QSV_INT4, .says = "do not fit layer"},
+        {.offset = 1, .says = "do not fit layer"},
+        {.offset = UINT64_MAX, .says = "do not fit layer"},
+        {.bytes = UINT64_MAX, .says = "do not fit layer"},
+        {.first_scale = 1, .says = "do not fit layer"},
+        {.first_scale = UINT64_MAX, .says = "do not fit layer"},
+        {.byte = 243, .says = "stands for no ternary codes"},
+    };
+    struct golden g;
+    struct qsv_error refusal;
+    struct qsv_bank *b;
+    char *path = qsv_file_join(folder, "lie.h5");
+    golden_open(&g, "grey");
+    const struct lie truth = {0};
+    write_lie(&g, &truth, path);
+    OK(qsv_bank_load(&b, g.model, path, &err));
+    qsv_bank_destroy(b);
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        write_lie(&g, &lies[i], path);
+        assert_int_equal(qsv_bank_load(&b, g.model, path, &refusal), QSV_EINPUT);
+        if (!strstr(refusal.text, lies[i].says))
+            fail_msg("'%s' does not say '%s'", refusal.text, lies[i].says);
+    }
+    unlink(path);
+    free(path);
+    golden_close(&g);
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct golden g;
+    int failures = 0;
+    golden_open(&g, "grey");
+    struct qsv_statistics *s = collect(&g);
+    const uint32_t last = (uint32_t)g.model->graph.n_layers - 1;
+    for (long n = 1;; n++, failures++) {
+        struct qsv_bank *b = bank_of(&g, &compensated, s);
+        const struct qsv_bank_entry *e;
+        qsv_alloc_fail_at(n);
+        const enum qsv_status st = qsv_bank_get(&e, b, last, QSV_INT2, NULL);
+        qsv_alloc_fail_at(0);
+        if (st)
+            assert_int_equal(st, QSV_ENOMEM);
+        get(b, last, QSV_INT2);
+        qsv_bank_destroy(b);
+        if (!st)
+            break;
+    }
+    assert_true(failures > 10);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_needs_statistics_of_this_model),
+        cmocka_unit_test(test_order_changes_nothing),
+        cmocka_unit_test(test_install),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_damaged_files),
+        cmocka_unit_test(test_sealed_files_that_lie),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
