@@ -45,6 +45,7 @@ struct qsv_hello { /* what must be the same on every rank, and who is there */
 struct qsv_done {
     uint64_t task;
     double seconds;
+    uint64_t layer_forwards_asked, layer_forwards_done; /* see core/engine.h */
     char segment[QSV_MESSAGE_NAME]; /* where it is recorded; "": a kind that is not, or a task that
                                        shares the segment of the one reported next */
     uint32_t n_records;

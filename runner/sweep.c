@@ -241,7 +241,8 @@ static enum qsv_status print_summary(struct progressing *p, size_t n_records, st
                                   .run_folder = p->sweep->spec->run,
                                   .exported = p->exported,
                                   .seconds = now_s(p->sweep) - p->began_s,
-                                  .n_records = n_records};
+                                  .n_records = n_records,
+                                  .tally = qsv_coordinator_tally(p->coordinator)};
     qsv_progress_clear(p->progress);
     qsv_summary_print(&text, &summary);
     bool ok = !text.failed && fwrite(text.text, 1, text.len, p->sweep->out) == text.len &&
@@ -259,6 +260,8 @@ static enum qsv_status close_store(struct progressing *p, enum qsv_status st, st
                       : st != QSV_ESTOPPED ? err->text
                       : signal_name        ? signal_name
                                            : "stopped";
+    const struct qsv_tally tally = qsv_coordinator_tally(p->coordinator);
+    qsv_store_note_work(p->store, tally.layer_forwards_asked, tally.layer_forwards_done);
     enum qsv_status closed = qsv_store_close(p->store, st == QSV_OK, why, &own);
     p->store = NULL;
     if (!st && closed)

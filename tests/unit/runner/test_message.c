@@ -70,7 +70,12 @@ static struct qsv_message a_report(void)
 {
     struct qsv_message m = {.type = QSV_MESSAGE_DONE};
     struct qsv_done *d = &m.u.done;
-    *d = (struct qsv_done){.task = 99, .seconds = 1.5, .segment = "1-2-3", .n_records = 2};
+    *d = (struct qsv_done){.task = 99,
+                           .seconds = 1.5,
+                           .layer_forwards_asked = 70,
+                           .layer_forwards_done = 40,
+                           .segment = "1-2-3",
+                           .n_records = 2};
     d->records = calloc(2, sizeof *d->records);
     assert_non_null(d->records);
     for (uint32_t i = 0; i < 2; i++) {
@@ -172,6 +177,8 @@ static void a_report_comes_over(void **state)
     const struct qsv_done *d = &got.u.done;
     assert_int_equal(d->task, 99);
     assert_true(d->seconds == 1.5);
+    assert_int_equal(d->layer_forwards_asked, 70);
+    assert_int_equal(d->layer_forwards_done, 40);
     assert_string_equal(d->segment, "1-2-3");
     assert_int_equal(d->n_records, 2);
     assert_int_equal(d->records[1].trial_id, 1001);
