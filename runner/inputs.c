@@ -1,6 +1,7 @@
 #include "runner/inputs.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,6 +51,9 @@ static void share(struct qsv_inputs *in, struct qsv_error *why)
     for (int set = 0; set < 2; set++)
         if (!st && in->images[set].dataset)
             st = qsv_dataset_share(in->images[set].dataset, why);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what was replaced lies in pieces between others, and would stay ours */
+#endif
 }
 
 static enum qsv_status hash_into(uint64_t *out, struct qsv_hash *h, struct qsv_error *err)
