@@ -70,6 +70,7 @@ struct qsv_spec {
     } search;
 
     struct qsv_quantizer quantizer;
+    uint64_t calibration_images; /* whose statistics a quantizer may need; 0: all that decide */
 
     struct {                  /* constraint: at least one is given */
         double max_top1_drop; /* percentage points; NaN: not given */

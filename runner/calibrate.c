@@ -66,6 +66,8 @@ enum qsv_status qsv_calibrate(struct qsv_statistics *s, struct qsv_images *image
     enum qsv_status st = work_init(&w, qsv_statistics_model(s), images, err);
     if (!st)
         qsv_engine_observe(w.engine, &face);
+    if (!st && stop && stop->asked)
+        qsv_engine_watch(w.engine, stop->asked, stop->context);
     for (uint32_t at = 0; !st && at < n; at += w.batch)
         st = run_batch(&w, images, numbers + at, n - at < w.batch ? n - at : w.batch, stop, err);
     if (!st)

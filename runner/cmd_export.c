@@ -5,6 +5,7 @@
 #include "jobs/spec.h"
 #include "results/ledger.h"
 #include "results/reader.h"
+#include "runner/codes.h"
 #include "runner/commands.h"
 #include "runner/export.h"
 
@@ -57,12 +58,11 @@ static enum qsv_status read_quantizer(struct qsv_quantizer *out, const struct qs
     if (st)
         return st;
     *out = spec->quantizer;
+    const uint64_t hash = qsv_codes_hash(spec);
     qsv_spec_destroy(spec);
-    struct qsv_hash *h = qsv_hash_begin();
-    if (!h)
+    if (!hash)
         return qsv_fail_memory(err, path);
-    qsv_quantizer_hash(out, h);
-    if (qsv_hash_end(h) == qsv_reader_identity(r)->quantizer)
+    if (hash == qsv_reader_identity(r)->quantizer)
         return QSV_OK;
     return qsv_fail(err, QSV_EIDENTITY, "%s: this version of qsvit quantizes differently", path);
 }
@@ -83,6 +83,19 @@ static enum qsv_status open_model(struct qsv_loaded *x, const struct qsv_reader 
                     x->model->path, qsv_reader_path(r));
 }
 
+/* Codes that were recorded are taken from there. */
+static enum qsv_status open_bank(struct qsv_loaded *x, const char *run,
+                                 const struct qsv_quantizer *quantizer, struct qsv_error *err)
+{
+    if (!qsv_quantizer_needs_statistics(quantizer))
+        return QSV_OK;
+    char *path = qsv_codes_path(run);
+    enum qsv_status st =
+        path ? qsv_bank_load(&x->bank, x->model, path, err) : qsv_fail_memory(err, "the bank");
+    free(path);
+    return st;
+}
+
 static enum qsv_status export(const struct qsv_reader *r, const struct values *v, FILE *out,
                               struct qsv_error *err) {
     struct qsv_loaded x = {0}; struct qsv_quantizer quantizer;
@@ -90,6 +103,7 @@ static enum qsv_status export(const struct qsv_reader *r, const struct values *v
     enum qsv_status st = qsv_reader_find(r, v->trial ? v->trial : "best", &trial, err);
     if (!st) st = read_quantizer(&quantizer, r, err);
     if (!st) st = open_model(&x, r, v->model, err);
+    if (!st) st = open_bank(&x, v->run, &quantizer, err);
     if (!st) st = qsv_export_keep_input(v->output, x.model->path, err);
     if (!st) st = qsv_export_write(&x, trial->formats, &quantizer, v->output, out, err);
     qsv_loaded_fini(&x);

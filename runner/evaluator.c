@@ -263,10 +263,19 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
     return qsv_store_add_step(e->setup.store, step, err);
 }
 
+static double loss(void *context, uint32_t layer, uint8_t format)
+{
+    struct qsv_run_evaluator *e = context;
+    const struct qsv_bank_entry *entry;
+    if (!e->setup.bank || qsv_bank_get(&entry, e->setup.bank, layer, format, NULL))
+        return NAN;
+    return entry->loss;
+}
+
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
 {
     return (struct qsv_evaluator){
-        .context = e, .evaluate = evaluate, .note = note, .suggest = suggest};
+        .context = e, .evaluate = evaluate, .note = note, .suggest = suggest, .loss = loss};
 }
 
 struct figure {

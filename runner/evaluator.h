@@ -4,6 +4,7 @@
 #ifndef QSV_RUN_EVALUATOR_H
 #define QSV_RUN_EVALUATOR_H
 
+#include "core/bank.h"
 #include "jobs/evaluator.h"
 #include "jobs/spec.h"
 #include "results/store.h"
@@ -20,6 +21,7 @@ struct qsv_run_evaluator_setup { /* the pointers outlive the evaluator */
     const struct qsv_spec *spec;   /* whose bound says what is the best so far */
     struct qsv_progress *progress; /* may be NULL */
     struct qsv_live_writer *live;  /* may be NULL */
+    struct qsv_bank *bank;         /* whose losses strategies may ask for; may be NULL */
 };
 
 enum qsv_status qsv_run_evaluator_create(struct qsv_run_evaluator **out,

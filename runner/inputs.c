@@ -70,10 +70,8 @@ static enum qsv_status identify(struct qsv_inputs *in, struct qsv_error *err)
     enum qsv_status st = hash_into(&id->order, h, err);
     if (st)
         return st;
-    h = qsv_hash_begin();
-    if (h)
-        qsv_quantizer_hash(&in->spec->quantizer, h);
-    return hash_into(&id->quantizer, h, err);
+    id->quantizer = qsv_codes_hash(in->spec);
+    return id->quantizer ? QSV_OK : qsv_fail_memory(err, "the run's identity");
 }
 
 static void describe(struct qsv_inputs *in)
@@ -85,6 +83,9 @@ static void describe(struct qsv_inputs *in)
     run->shape = (struct qsv_record_shape){(uint32_t)g->n_layers, (uint32_t)g->n_lifs,
                                            (uint32_t)(g->n_layers + g->n_attentions)};
     run->energy = in->spec->energy;
+    const enum qsv_image_set set = in->partition.n_decide ? QSV_DECIDE : QSV_JUDGE;
+    in->codes =
+        (struct qsv_codes){in->spec, in->model, in->bank, &in->images[set], &in->partition, set};
     run->created_unix_s = qsv_clock_unix_s();
     struct qsv_hello *h = &in->hello;
     qsv_hello_fill(h);

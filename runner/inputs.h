@@ -6,6 +6,7 @@
 
 #include "jobs/spec.h"
 #include "results/run.h"
+#include "runner/codes.h"
 #include "runner/images.h"
 #include "runner/message.h"
 
@@ -15,6 +16,7 @@ struct qsv_inputs {
     struct qsv_bank *bank;
     struct qsv_images images[2]; /* [qsv_image_set]; [QSV_DECIDE] empty where there is none */
     struct qsv_partition partition;
+    struct qsv_codes codes;
     struct qsv_run run;
     struct qsv_hello hello;
 };

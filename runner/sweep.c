@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "runner/aside.h"
+#include "runner/codes_job.h"
 #include "runner/earlier.h"
 #include "runner/inputs.h"
 #include "runner/leftover.h"
@@ -189,8 +190,8 @@ static enum qsv_status search(struct progressing *p, struct qsv_error *err)
 {
     const struct qsv_spec *spec = p->sweep->spec;
     const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
-    const struct qsv_run_evaluator_setup setup = {p->store, p->coordinator, &p->in->run,
-                                                  spec,     p->progress,    &p->live};
+    const struct qsv_run_evaluator_setup setup = {p->store,    p->coordinator, &p->in->run, spec,
+                                                  p->progress, &p->live,       p->in->bank};
     if (!strategy)
         return qsv_fail(err, QSV_EINPUT, "%s: unknown strategy '%s', known: %s", spec->path,
                         spec->search.strategy, qsv_strategy_names());
@@ -248,6 +249,13 @@ static enum qsv_status close_store(struct progressing *p, enum qsv_status st, st
     return st ? st : closed;
 }
 
+static enum qsv_status make_codes(struct progressing *p, struct qsv_error *err)
+{
+    const struct qsv_codes_job job = {&p->in->codes, p->coordinator, p->store, p->progress,
+                                      &p->live};
+    return qsv_codes_job_run(&job, err);
+}
+
 static enum qsv_status run_search(struct progressing *p, struct qsv_error *err)
 {
     enum qsv_status st = open_store(p, err);
@@ -257,8 +265,10 @@ static enum qsv_status run_search(struct progressing *p, struct qsv_error *err)
     if (!st) {
         say_what_begins(p);
         begin_live(p);
-        st = search(p, err);
+        st = make_codes(p, err);
     }
+    if (!st)
+        st = search(p, err);
     if (!st)
         st = export_selected(p, err);
     size_t n_records = qsv_store_record_count(p->store);
@@ -343,6 +353,7 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
                                      .run_folder = s->spec->run,
                                      .exported = exported,
                                      .run = &in->run,
+                                     .codes = &in->codes,
                                      .bench = {in->model,
                                                in->bank,
                                                {&in->images[QSV_JUDGE], decide},

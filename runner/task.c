@@ -13,6 +13,8 @@ const char *qsv_task_kind_name(enum qsv_task_kind kind)
         return "evaluate";
     case QSV_TASK_VERIFY:
         return "verify";
+    case QSV_TASK_CODES:
+        return "codes";
     case QSV_TASK_AHEAD:
         return "ahead";
     default:

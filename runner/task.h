@@ -16,10 +16,11 @@ enum qsv_task_kind {                        /* numbers go over the wire */
                      QSV_TASK_EVALUATE = 1, /* trials, by networks made from the bank: recorded */
                      QSV_TASK_VERIFY = 2,   /* one trial, by the network that was exported */
                      QSV_TASK_AHEAD = 3,    /* trials that nobody asked for yet: not recorded */
+                     QSV_TASK_CODES = 4,    /* shards are parts of the bank: not recorded */
                      QSV_N_TASK_KINDS
 };
 
-/* "evaluate", "verify", "ahead". */
+/* "evaluate", "verify", "ahead", "codes". */
 const char *qsv_task_kind_name(enum qsv_task_kind kind);
 
 struct qsv_task {

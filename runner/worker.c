@@ -16,7 +16,7 @@ struct qsv_worker {
     struct qsv_message_sizes sizes;
     struct qsv_workbench *bench;
     struct qsv_stop stop;
-    bool told_to_stop, done;
+    bool told_to_stop, done, has_codes;
     struct qsv_message *next; /* [n_next] came while a task was in work, in their order */
     size_t n_next, cap_next;
     struct qsv_batch batch; /* done, not recorded yet */
@@ -33,10 +33,40 @@ struct kind {
                                struct qsv_record *records, struct qsv_error *err);
 };
 
+/* The bank of a run is there before trials are asked for. */
+static enum qsv_status need_codes(struct qsv_worker *w, struct qsv_error *err)
+{
+    const struct qsv_codes *c = w->setup.codes;
+    if (!c || w->has_codes)
+        return QSV_OK;
+    enum qsv_status st = qsv_codes_are_complete(c) ? QSV_OK : qsv_codes_load(c, err);
+    if (!st && !qsv_codes_are_complete(c))
+        st = qsv_fail(err, QSV_EFAILED, "%s/bank.h5: lacks codes that are needed",
+                      w->setup.run_folder);
+    w->has_codes = !st;
+    return st;
+}
+
+static enum qsv_status make_codes(struct qsv_worker *w, const struct qsv_task *t, uint32_t part,
+                                  struct qsv_record *records, struct qsv_error *err)
+{
+    if (!w->setup.codes || t->n_trials != 1)
+        return qsv_fail(err, QSV_EFAILED, "asked for codes that nobody needs");
+    enum qsv_status st = qsv_codes_make_part(w->setup.codes, part, &w->stop, err);
+    if (!st)
+        st = qsv_record_init(records, &w->setup.run->shape, 1, 0, err);
+    if (st)
+        return st;
+    records->trial_id = t->trials[0].trial_id;
+    records->shard = part;
+    return QSV_OK;
+}
+
 static enum qsv_status evaluate(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
                                 struct qsv_record *records, struct qsv_error *err)
 {
-    return qsv_workbench_evaluate(w->bench, t->trials, t->n_trials, shard, records, err);
+    enum qsv_status st = need_codes(w, err);
+    return st ? st : qsv_workbench_evaluate(w->bench, t->trials, t->n_trials, shard, records, err);
 }
 
 static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
@@ -52,6 +82,7 @@ static const struct kind kinds[] = {
     {QSV_TASK_EVALUATE, true, evaluate},
     {QSV_TASK_VERIFY, false, verify},
     {QSV_TASK_AHEAD, false, evaluate},
+    {QSV_TASK_CODES, false, make_codes},
 };
 
 static const struct kind *find_kind(enum qsv_task_kind kind)

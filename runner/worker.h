@@ -3,6 +3,7 @@
 #ifndef QSV_WORKER_H
 #define QSV_WORKER_H
 
+#include "runner/codes.h"
 #include "runner/workbench.h"
 #include "runner/message.h"
 #include "runner/pace.h"
@@ -18,6 +19,7 @@ struct qsv_worker_setup { /* the pointers outlive the worker */
     const char *run_folder;            /* where segments go */
     const char *exported;              /* the file that tasks of kind verify read */
     const struct qsv_run *run;
+    const struct qsv_codes *codes;    /* NULL: the bank computes its own */
     struct qsv_workbench_setup bench; /* its stop is the worker's own business */
     const struct qsv_hello *hello;    /* isa is filled in by the worker */
 };
