@@ -262,14 +262,14 @@ const struct qsv_command qsv_cmd_run = {
     .name = "run",
     .summary = "Runs a sweep, or goes on with one",
     .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--launcher NAME] [--fresh]\n [--dry-run]",
-    .details =
-        "Searches for the cheapest setting within the spec's constraint, writes the\n"
-        "selected network and prints a summary. Starts mpirun itself where no MPI\n"
-        "launcher has started it.\n"
-        "\n"
-        "What is recorded in the run's folder is not evaluated again: after an\n"
-        "interruption the same command goes on. Ends with status 75 when it was asked\n"
-        "to stop (INT, TERM, USR1) or a rank was lost, 3 where no setting meets the constraint.",
+    .details = "Searches for the cheapest setting within the spec's constraint, writes the\n"
+               "selected network and prints a summary. Starts mpirun itself where no MPI\n"
+               "launcher has started it.\n"
+               "\n"
+               "What is recorded in the run's folder is not evaluated again: after an\n"
+               "interruption the same command goes on. Ends with status 75 when it was asked\n"
+               "to stop (INT, TERM, USR1) or a rank was lost, 3 where no setting meets the\n"
+               "constraint.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

@@ -82,7 +82,7 @@ if [ -n "${QSV_RESTARTED:-}" ] && [ -e "$run/job.end" ]; then
     exit 0
 fi
 rm -f "$run/job.end"
-echo "${SLURM_JOB_ID:-0}" >"$run/job.id"
+grep -qsx "${SLURM_JOB_ID:-0}" "$run/job.id" || echo "${SLURM_JOB_ID:-0}" >>"$run/job.id"
 
 # Where a node has no scontrol, a successor waits in the queue from the beginning.
 next=''
