@@ -309,10 +309,10 @@ const struct qsv_command qsv_cmd_submit = {
     .summary = "Hands a sweep to Slurm, as a job that goes on by itself",
     .synopsis = "[-c SPEC] [--run FOLDER] [--rewrite]\n"
                 "[-c SPEC] [--run FOLDER] --dry-run",
-    .details = "Writes RUN/job.sh, a script of your own from then on, and submits it. It asks for\n"
-               "what the spec says under scheduler:, starts the ranks, asks them to stop ahead of\n"
-               "the time limit and goes back into the queue, until the sweep is complete. The\n"
-               "spec is kept as it is now, in RUN/job.yaml.",
+    .details = "Writes RUN/job.sh, a script of your own from then on, and submits it. It asks\n"
+               "for what the spec says under scheduler:, starts the ranks, asks them to stop\n"
+               "ahead of the time limit and goes back into the queue, until the sweep is\n"
+               "complete. The spec is kept as it is now, in RUN/job.yaml.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run,

@@ -53,8 +53,9 @@ start "$(impatient hung 2)" "$TMP/hung" 1
 kill -STOP "$(rank_of $pid 2)"
 ended
 same 'a hung worker: the sweep is completed' 0 "$status"
-same 'a hung worker: it is named, once' 1 \
-    "$(grep -c '^rank 2 on .* was not heard from for 2 s; its work is given to others' "$TMP/log")"
+# The others may have done its task again and be through before its time is up.
+named=$(grep -c '^rank 2 on .* was not heard from for 2 s; its work is given to others' "$TMP/log")
+same 'a hung worker: it is named no more than once' '' "$([ "$named" -le 1 ] || echo "$named times")"
 same 'a hung worker: it does not keep the run from ending' '' "$([ $seconds -lt 60 ] || echo "$seconds s")"
 equal 'a hung worker: the result is the same' hung
 

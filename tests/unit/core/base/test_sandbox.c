@@ -53,7 +53,7 @@ static enum qsv_status end_badly(void *context, void *result, struct qsv_error *
         raise(SIGKILL);
         break;
     default:
-        for (volatile int i = 0;; i++)
+        for (volatile unsigned i = 0;; i++)
             ;
     }
     return QSV_OK;
