@@ -100,7 +100,8 @@ fi
 
 say "restart $restarts on ${SLURM_JOB_NODELIST:-this machine}"
 "$qsvit" headway "$run" "$restarts" || finish $? # not for ever, where nothing gets recorded
-status=75
+status=75 said=''
+rm -f "$run/job.status"
 if [ $signals = 0 ]; then
     launch &
     ranks=$!
@@ -110,14 +111,27 @@ if [ $signals = 0 ]; then
         wait "$ranks" || status=$?
         [ "$before" != "$signals" ] || break
     done
+    said=$(cat "$run/job.status" 2>/dev/null) || :
+    say "the launcher has ended with status $status, qsvit with ${said:-none}"
 fi
-say "the ranks have ended with status $status"
+
+# A launcher's status may be that of a rank which it has killed itself. What qsvit has noted counts:
+# a number, or "begun" where it was ended before it could tell.
+case $said in
+[0-9]*) status=$said ;;
+begun) # from outside, unless by a fault of its own, to which it would come again
+    case $status in 132 | 134 | 135 | 136 | 139) ;; *) status=75 ;; esac
+    ;;
+*) # some end with 0, too, where they were kept from starting anything
+    [ "$status" != 0 ] || status=75
+    ;;
+esac
 case $status in
 0 | 2 | 3 | 4) # the end, or nothing that another start would change
-    finish $status ;;
+    finish "$status" ;;
 75 | 137 | 253) # asked to stop; a rank was killed, or had no memory left
-    restart $status ;;
+    restart "$status" ;;
 *) # asked to stop, but before it could say so
-    [ $signals = 0 ] || restart $status
-    finish $status ;;
+    [ $signals = 0 ] || restart "$status"
+    finish "$status" ;;
 esac
