@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # For tests that need a real Slurm: one of our own on the loopback, of two nodes that are both this
 # machine. Everything is in $B/slurm.<pid>, the daemons are this shell's children, and nothing of
 # them is left when it ends. To be read behind tests/lib.sh.
@@ -7,7 +7,7 @@ cluster=$PWD/$B/slurm.$$
 case $B in /*) cluster=$B/slurm.$$ ;; esac
 # Sockets have names of at most 107 bytes.
 [ ${#cluster} -le 60 ] || cluster=$TMP/slurm
-daemons=()
+daemons=() node_pid=()
 export SLURM_CONF=$cluster/slurm.conf
 # As root, as in a container, mpirun wants to be told that this is meant.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -39,6 +39,10 @@ StateSaveLocation=$cluster/state
 SlurmdSpoolDir=$cluster/spool-%n
 SlurmctldPidFile=$cluster/slurmctld.pid
 SlurmdPidFile=$cluster/slurmd-%n.pid
+SlurmctldLogFile=$cluster/slurmctld.log
+SlurmdLogFile=$cluster/slurmd-%n.log
+SlurmctldDebug=verbose
+SlurmdDebug=verbose
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -64,12 +68,12 @@ CONF
 
 # A daemon that ends with this shell, even where that is killed.
 daemon() { # log, command...
-    local log=$cluster/$1.log
+    local log=$cluster/$1.out
     shift
     if command -v setpriv >/dev/null; then
-        setpriv --pdeathsig KILL "$@" >"$log" 2>&1 </dev/null &
+        setpriv --pdeathsig KILL "$@" >>"$log" 2>&1 </dev/null &
     else
-        "$@" >"$log" 2>&1 </dev/null &
+        "$@" >>"$log" 2>&1 </dev/null &
     fi
     daemons+=($!)
 }
@@ -89,7 +93,7 @@ idle() {
 }
 
 # Processes of jobs: Slurm's own, and what they started. All have our configuration's name in their
-# environment; this shell and the daemons have it too.
+# environment; the daemons have it too.
 job_processes() {
     local environ pid
     for environ in /proc/[0-9]*/environ; do
@@ -101,23 +105,57 @@ job_processes() {
     done
 }
 
-stop_cluster() {
+processes_of() { # job
     local pid
+    for pid in $(job_processes); do
+        if grep -qz "^SLURM_JOB_ID=$1\$" "/proc/$pid/environ" 2>/dev/null ||
+            grep -q "^slurmstepd: \[$1\." "/proc/$pid/cmdline" 2>/dev/null; then
+            echo "$pid"
+        fi
+    done
+}
+
+# What helps to see why a test has failed.
+keep_logs() {
+    local folder
+    for folder in "$TMP"/*/; do
+        [ -e "$folder/job.log" ] || continue
+        mkdir -p "$cluster/runs/$(basename "$folder")"
+        cp "$folder"/job.* "$cluster/runs/$(basename "$folder")"
+    done
+    echo "# the logs of Slurm and of the jobs are kept: $cluster"
+}
+
+# At once, whatever goes on: daemons first, so that nothing new is started.
+stop_cluster() {
+    local pid pids
     [ ${#daemons[@]} -gt 0 ] || return 0
-    scancel --user="$(id -un)" >/dev/null 2>&1
-    await 10 eval '[ -z "$(squeue -h 2>&1)" ]'
     for pid in "${daemons[@]}"; do
         kill -9 "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
-    # shellcheck disable=SC2046
-    kill -9 $(job_processes) 2>/dev/null
     daemons=()
+    while pids=$(job_processes) && [ -n "$pids" ]; do
+        # shellcheck disable=SC2086
+        kill -9 $pids 2>/dev/null
+        sleep 0.05
+    done
     if [ $bad_tests = 0 ]; then
         rm -rf "$cluster"
     else
-        echo "# Slurm's logs are kept: $cluster"
+        keep_logs
     fi
+}
+
+# A node that fails, and comes back.
+start_node() { # n1
+    daemon "slurmd-$1" slurmd -D -N "$1"
+    node_pid[${1#n}]=${daemons[-1]}
+}
+
+stop_node() { # n1
+    kill -9 "${node_pid[${1#n}]}"
+    wait "${node_pid[${1#n}]}" 2>/dev/null
 }
 
 start_cluster() {
@@ -132,8 +170,8 @@ start_cluster() {
         --log-file="$cluster/munged.own.log" --seed-file="$cluster/munge.seed"
     await 10 test -S "$cluster/munge.socket"
     daemon slurmctld slurmctld -D
-    daemon slurmd-n1 slurmd -D -N n1
-    daemon slurmd-n2 slurmd -D -N n2
+    start_node n1
+    start_node n2
     await 20 idle && return
     tail -n 5 "$cluster"/*.log | sed 's/^/# /'
     fail 'Slurm starts'
@@ -160,10 +198,11 @@ over() {
     is "$1" COMPLETED FAILED CANCELLED TIMEOUT PREEMPTED NODE_FAIL ''
 }
 
-# A requeued job waits for two minutes until its old credential has expired; the start of the next
-# second but one is enough.
+# A requeued job waits for two minutes, until nothing of its last start can get in its way. Here it
+# is enough that its processes are gone, and credentials of the last second.
 start_again() { # job
     await 60 is "$1" PENDING || return
+    await 60 eval "[ -z \"\$(processes_of $1)\" ]" || return
     sleep 2
     scontrol update JobId="$1" StartTime=now
 }
