@@ -31,6 +31,9 @@ MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
                                     mpicc --showme:compile 2>/dev/null))
 MPI_LIBS := $(shell pkg-config --libs ompi-c 2>/dev/null || mpicc --showme:link 2>/dev/null)
 
+# Threads of the engine. gcc brings its library along, clang has it in a package of its own.
+OPENMP := -fopenmp
+
 # The same bits on any machine: no contraction of a*b+c that was not asked for.
 WARN := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMPILER := $(shell $(CC) --version 2>/dev/null)
@@ -41,7 +44,11 @@ BASE_CFLAGS = -std=gnu11 $(WARN) -I. $(LIB_CFLAGS) -ffp-contract=off $(CPPFLAGS)
 # chosen must cover them. Elsewhere than on x86-64 these files are empty.
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
-ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mfma -mpopcnt -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vpopcntdq \
+              -mfma -mpopcnt -mbmi2 -mprefer-vector-width=512 -Wno-psabi
+ISA_avx512_codes := $(ISA_avx512)
+ISA_avx512_rows  := $(ISA_avx512)
+ISA_avx512_reals := $(ISA_avx512)
 endif
 
 SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))
@@ -185,11 +192,12 @@ $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
 $(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
 $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
+$(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+	$(Q)$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
 	    $(MPI_LIBS) $(LIB_LIBS) -lm -o $@
 
 $(B)/qsvit.1: $(B)/qsvit
@@ -208,7 +216,7 @@ $(B)/tests/$(1)/%: $(2)/%.c $(foreach f,$(below_$(1)),$(call archive,$(f))) $(B)
 	$$(call say,TEST,$$<)
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $$(BASE_CFLAGS) $(if $(filter runner mpi,$(1)),$(MPI_CFLAGS)) -MMD -MP -MF $$@.d -MT $$@ $$< \
-	    $$(LDFLAGS) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	    $(OPENMP) $$(LDFLAGS) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	    $(if $(filter runner mpi,$(1)),$(MPI_LIBS)) $(LIB_LIBS) -lcmocka -lm -o $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))

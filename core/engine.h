@@ -1,10 +1,10 @@
 /* The engine: runs networks of one model on images. Exact: an image's logits do not depend on
- * batch, company or instruction set.
+ * batch, company, threads or instruction set.
  *
  * Several networks run together as a trie over their layers' formats: what they share up to a layer
  * is computed once. Memory is planned when the engine is made; running does not allocate, except
- * for snapshots and prepared weights the first time they are needed. One engine is used by one
- * thread.
+ * for snapshots and prepared weights the first time they are needed. One engine is called by one
+ * thread; it may use more, which share its weights.
  */
 #ifndef QSV_ENGINE_H
 #define QSV_ENGINE_H
@@ -15,7 +15,7 @@
 #include "core/network.h"
 
 /* Changes whenever any logit could. Part of a run's identity. */
-enum { QSV_ENGINE_NUMERICS = 1 };
+enum { QSV_ENGINE_NUMERICS = 2 };
 
 struct qsv_engine;
 
@@ -48,17 +48,23 @@ enum qsv_status qsv_engine_create(struct qsv_engine **out, const struct qsv_mode
                                   uint32_t max_batch, struct qsv_error *err);
 void qsv_engine_destroy(struct qsv_engine *e);
 
+/* Deals the images of a call to so many threads, 1 after create. Each gets memory for its part of
+ * max_batch. After a failure the engine can only be destroyed. */
+enum qsv_status qsv_engine_use_threads(struct qsv_engine *e, uint32_t threads,
+                                       struct qsv_error *err);
+
 /* pixels u8 [n][h][w][c] of the model's input shape, 1 <= n <= max_batch; networks [n_networks] of
- * the engine's model; outputs [n_networks]. trace: NULL, or with one network only. stop: NULL, or
- * looked at between layers: nonzero ends the call with QSV_ESTOPPED, outputs then undefined. */
+ * the engine's model; outputs [n_networks]. trace: NULL, or with one network and thread only. stop:
+ * NULL, or looked at between layers: nonzero ends the call with QSV_ESTOPPED, outputs then
+ * undefined. */
 enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint32_t n,
                                struct qsv_network *const *networks, uint32_t n_networks,
                                struct qsv_engine_output *outputs,
                                const struct qsv_engine_trace *trace,
                                const volatile sig_atomic_t *stop, struct qsv_error *err);
 
-/* asked is called between layers: true ends the call like `stop`. For what is dearer than a flag;
- * NULL: none, as after create. */
+/* asked is called between layers, by the thread that called the engine: true ends the call like
+ * `stop`. For what is dearer than a flag; NULL: none, as after create. */
 void qsv_engine_watch(struct qsv_engine *e, bool (*asked)(void *context), void *context);
 
 /* Channels of all LIFs; LIF i's begin at qsv_engine_potential_offset(e, i). */

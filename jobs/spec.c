@@ -257,6 +257,12 @@ enum qsv_status qsv_spec_fail(const struct qsv_spec *s, const char *key, struct 
     return qsv_fail(err, QSV_EINPUT, "%s%s: %s: %s", s->path, place, key, text);
 }
 
+uint32_t qsv_spec_cores(const struct qsv_spec *s)
+{
+    uint32_t aside = s->scheduler.threads_per_rank;
+    return aside > s->threads ? aside : s->threads;
+}
+
 const char *qsv_granularity_name(enum qsv_granularity g)
 {
     return qsv_spec_key_find("search.granularity")->choices[g];

@@ -83,7 +83,8 @@ struct qsv_spec {
     struct qsv_energy_constants energy;
 
     uint32_t shard_images;
-    uint32_t ranks;          /* 0: one a core, and one more for the coordinator */
+    uint32_t ranks;          /* 0: as many as have cores, and one more for the coordinator */
+    uint32_t threads;        /* of a rank */
     double task_seconds;     /* aimed-at length of a task */
     double worker_timeout_s; /* after which a rank that isn't heard from is given up */
     double flush_interval_s; /* how long results may wait to be recorded together */
@@ -112,6 +113,9 @@ enum qsv_status qsv_spec_fail(const struct qsv_spec *s, const char *key, struct 
  * Markdown. */
 enum qsv_key_style { QSV_KEYS_TEXT, QSV_KEYS_ROFF, QSV_KEYS_MARKDOWN };
 void qsv_spec_describe_keys(struct qsv_strbuf *out, enum qsv_key_style style);
+
+/* Cores that a rank needs: as many as it has threads, or more where the spec sets more aside. */
+uint32_t qsv_spec_cores(const struct qsv_spec *s);
 
 const char *qsv_granularity_name(enum qsv_granularity g);
 

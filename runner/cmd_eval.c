@@ -9,10 +9,11 @@
 #include "runner/formats.h"
 #include "runner/loaded.h"
 #include "runner/measure.h"
+#include "schedulers/cores.h"
 
 struct values {
     const char *model, *dataset, *images, *labels;
-    uint64_t limit;
+    uint64_t limit, threads;
     const char *format_all, *setting;
     unsigned scale;
     const char *logits, *trace;
@@ -31,6 +32,8 @@ static const struct qsv_option options[] = {
      "labels in a file of their own (IDX)"},
     {QSV_OPTION_COUNT, "limit", 0, "N", AT(limit), false, NULL, 0,
      "only the first N images of the file"},
+    {QSV_OPTION_COUNT, "threads", 0, "N", AT(threads), false, NULL, 1024,
+     "cores to compute with, all that this process may use unless given; a trace takes one"},
     {QSV_OPTION_TEXT, "format-all", 0, "FORMAT", AT(format_all), false, NULL, 0,
      "every layer in this format: f32, f16, int8 ... int2, ternary, binary"},
     {QSV_OPTION_TEXT, "setting", 0, "FILE", AT(setting), false, NULL, 0,
@@ -177,8 +180,9 @@ static void print_all(struct qsv_strbuf *out, const struct values *v, const stru
     qsv_strbuf_printf(out, "top-1   %.2f %% (%u)\n", 100 * share(m->n_top1, n), m->n_top1);
     qsv_strbuf_printf(out, "top-5   %.2f %% (%u)\n", 100 * share(m->n_top5, n), m->n_top5);
     qsv_strbuf_printf(out, "loss    %.6f\n", n > 0 ? m->loss_sum / n : 0);
-    qsv_strbuf_printf(out, "speed   %.1f images/s on one core (%s)\n",
-                      m->seconds > 0 ? n / m->seconds : 0, m->isa);
+    qsv_strbuf_printf(out, "speed   %.1f images/s by %u thread%s (%s)\n",
+                      m->seconds > 0 ? n / m->seconds : 0, m->threads, m->threads == 1 ? "" : "s",
+                      m->isa);
     if (v->firing_rates)
         print_rates(out, x->model, m);
 }
@@ -187,7 +191,8 @@ static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
                                struct qsv_images *images, FILE *out, struct qsv_error *err)
 {
     const struct qsv_stop stop = {.flag = qsv_stop_on_signals()};
-    const struct qsv_measure_options how = {v->trace, &stop};
+    const struct qsv_measure_options how = {
+        v->trace, &stop, v->threads ? (uint32_t)v->threads : qsv_cores_available()};
     struct qsv_measured m;
     enum qsv_status st = qsv_measure(&m, x->model, x->network, images, &how, err);
     if (!st && v->logits)
@@ -224,10 +229,10 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
-    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N]\n"
+    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N] [--threads N]\n"
                 "    [--format-all FORMAT | --setting FILE]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
-    .details = "Prints top-1, top-5, mean cross-entropy and the speed of one core. Images are\n"
+    .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"
                "taken in the order of the file; their size must be the model's input or half\n"
                "of it, then every pixel is doubled.",
     .options = options,

@@ -12,11 +12,13 @@
 #include "runner/sweep.h"
 #include "runner/transport_mpi.h"
 #include "runner/verdict.h"
+#include "schedulers/cores.h"
 #include "schedulers/launcher.h"
+#include "schedulers/local.h"
 
 struct values {
     const char *spec, *run, *paths_from, *launcher, *status_file;
-    uint64_t ranks;
+    uint64_t ranks, threads;
     bool fresh, dry_run;
 };
 
@@ -31,6 +33,8 @@ static const struct qsv_option options[] = {
      "local, srun or mpirun, in place of the spec's"},
     {QSV_OPTION_COUNT, "ranks", 0, "N", offsetof(struct values, ranks), false, NULL, 65536,
      "MPI ranks to start, in place of the spec's; one coordinates, 1 does everything itself"},
+    {QSV_OPTION_COUNT, "threads", 0, "N", offsetof(struct values, threads), false, NULL, 1024,
+     "threads of each rank, in place of the spec's"},
     {QSV_OPTION_FLAG, "fresh", 0, NULL, offsetof(struct values, fresh), false, NULL, 0,
      "start over: what is in the run's folder is moved to <run>.old-<n>"},
     {QSV_OPTION_FLAG, "dry-run", 0, NULL, offsetof(struct values, dry_run), false, NULL, 0,
@@ -92,6 +96,8 @@ static enum qsv_status read_spec(struct qsv_spec **out, const struct values *v,
         return st;
     if (v->ranks)
         (*out)->ranks = (uint32_t)v->ranks;
+    if (v->threads)
+        (*out)->threads = (uint32_t)v->threads;
     st = replace_text(&(*out)->run, v->run, err);
     if (!st)
         st = replace_text(&(*out)->scheduler.launcher, v->launcher, err);
@@ -106,7 +112,7 @@ static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invo
                               struct qsv_error *err)
 {
     const struct qsv_launcher *launcher = qsv_launcher_find(spec->scheduler.launcher);
-    const struct qsv_launch how = {spec->ranks, in->argv, &spec->scheduler};
+    const struct qsv_launch how = {spec->ranks, qsv_spec_cores(spec), in->argv, &spec->scheduler};
     if (!launcher)
         return qsv_spec_fail(spec, "scheduler.launcher", err, "found '%s', expected one of: %s",
                              spec->scheduler.launcher, qsv_launcher_names());
@@ -235,6 +241,21 @@ static enum qsv_status run_alone(struct qsv_sweep *s, struct qsv_error *err)
     return st;
 }
 
+static void describe_places(const struct qsv_spec *spec, struct qsv_strbuf *out)
+{
+    const bool here = !strcmp(spec->scheduler.launcher, "local");
+    uint32_t ranks = spec->ranks;
+    if (!ranks && here)
+        ranks = qsv_local_ranks(qsv_cores_available(), qsv_spec_cores(spec));
+    qsv_strbuf_puts(out, "ranks      ");
+    if (ranks > 1)
+        qsv_strbuf_printf(out, "%u, of which one coordinates", ranks);
+    else
+        qsv_strbuf_puts(out, ranks ? "1" : "as many as the launcher starts");
+    qsv_strbuf_printf(out, "; each computes with %u thread%s\n", spec->threads,
+                      spec->threads == 1 ? "" : "s");
+}
+
 static enum qsv_status dry_run(const struct qsv_spec *spec, FILE *out, struct qsv_error *err)
 {
     struct qsv_inputs in;
@@ -243,6 +264,7 @@ static enum qsv_status dry_run(const struct qsv_spec *spec, FILE *out, struct qs
         return st;
     struct qsv_strbuf text = {0};
     qsv_inputs_describe(&in, &text);
+    describe_places(spec, &text);
     qsv_inputs_fini(&in);
     return qsv_print(out, &text, err);
 }
@@ -284,7 +306,8 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_run = {
     .name = "run",
     .summary = "Runs a sweep, or goes on with one",
-    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--launcher NAME] [--fresh]\n [--dry-run]",
+    .synopsis = "[SPEC] [--run FOLDER] [--ranks N] [--threads N]\n    [--launcher NAME] [--fresh] "
+                "[--dry-run]",
     .details = "Searches for the cheapest setting within the spec's constraint, writes the\n"
                "selected network and prints a summary. Starts mpirun itself where no MPI\n"
                "launcher has started it.\n"

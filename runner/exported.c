@@ -22,7 +22,7 @@ static enum qsv_status check(const struct qsv_model *is, const struct qsv_model 
 }
 
 static enum qsv_status load(struct qsv_exported *x, const char *path, const struct qsv_model *model,
-                            uint32_t max_batch, struct qsv_error *err)
+                            uint32_t max_batch, uint32_t threads, struct qsv_error *err)
 {
     /* An exported file is quantized, or f32 throughout: nothing is left to be rounded. */
     static const struct qsv_quantizer unused = {"round", QSV_SCALE_MSE};
@@ -31,17 +31,19 @@ static enum qsv_status load(struct qsv_exported *x, const char *path, const stru
         st = check(x->loaded.model, model, err);
     if (!st)
         st = qsv_loaded_build(&x->loaded, NULL, &unused, err);
-    return st ? st : qsv_engine_create(&x->engine, x->loaded.model, max_batch, err);
+    if (!st)
+        st = qsv_engine_create(&x->engine, x->loaded.model, max_batch, err);
+    return st ? st : qsv_engine_use_threads(x->engine, threads, err);
 }
 
 enum qsv_status qsv_exported_load(struct qsv_exported *x, const char *path, uint64_t trial_id,
                                   const struct qsv_model *model, uint32_t max_batch,
-                                  struct qsv_error *err)
+                                  uint32_t threads, struct qsv_error *err)
 {
     if (x->trial_id == trial_id)
         return QSV_OK;
     qsv_exported_fini(x);
-    enum qsv_status st = load(x, path, model, max_batch, err);
+    enum qsv_status st = load(x, path, model, max_batch, threads, err);
     if (st)
         qsv_exported_fini(x);
     else

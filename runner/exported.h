@@ -15,7 +15,7 @@ struct qsv_exported {
  * not made from the model. */
 enum qsv_status qsv_exported_load(struct qsv_exported *x, const char *path, uint64_t trial_id,
                                   const struct qsv_model *model, uint32_t max_batch,
-                                  struct qsv_error *err);
+                                  uint32_t threads, struct qsv_error *err);
 void qsv_exported_fini(struct qsv_exported *x);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/base/hash.h"
 #include "runner/version.h"
+#include "schedulers/cores.h"
 
 static uint64_t hash_program(void)
 {
@@ -34,6 +35,7 @@ void qsv_hello_fill(struct qsv_hello *h)
     snprintf(h->commit, sizeof h->commit, "%s", qsv_version_commit());
     h->build = hash_program();
     h->pid = (uint64_t)getpid();
+    h->cores = qsv_cores_available();
     if (gethostname(h->host, sizeof h->host - 1))
         snprintf(h->host, sizeof h->host, "unknown");
 }

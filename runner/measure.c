@@ -147,17 +147,20 @@ enum qsv_status qsv_measure(struct qsv_measured *out, const struct qsv_model *mo
                             struct qsv_network *network, struct qsv_images *images,
                             const struct qsv_measure_options *options, struct qsv_error *err)
 {
+    const uint32_t threads = options->threads && !options->trace ? options->threads : 1;
     struct measuring m = {.model = model,
                           .network = network,
                           .images = images,
                           .stop = options->stop,
-                          .batch = qsv_workbench_batch(model)};
-    *out = (struct qsv_measured){0};
+                          .batch = qsv_workbench_batch(model) * threads};
+    *out = (struct qsv_measured){.threads = threads};
     enum qsv_status st = count_images(out, images, err);
     if (!st)
         st = allocate(out, &m, err);
     if (!st)
         st = qsv_engine_create(&m.engine, model, m.batch, err);
+    if (!st)
+        st = qsv_engine_use_threads(m.engine, threads, err);
     if (!st)
         out->isa = qsv_engine_isa(m.engine);
     if (!st && options->trace)

@@ -9,6 +9,7 @@
 struct qsv_measure_options {
     const char *trace;           /* path of a trace file to write; NULL: none */
     const struct qsv_stop *stop; /* NULL: none */
+    uint32_t threads;            /* 0: one; a trace takes one whatever is asked for */
 };
 
 struct qsv_measured {
@@ -19,6 +20,7 @@ struct qsv_measured {
     uint32_t *labels;     /* [n_images] */
     uint64_t *lif_spikes; /* [n_lifs] */
     uint64_t *site_ac;    /* [n_layers + n_attentions] */
+    uint32_t threads;
     const char *isa;
 };
 

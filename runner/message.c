@@ -52,6 +52,7 @@ static void put_hello(const struct qsv_hello *h, struct qsv_strbuf *out)
     qsv_strbuf_u64(out, h->spec);
     put_string(out, h->isa);
     qsv_strbuf_u64(out, h->pid);
+    qsv_strbuf_u32(out, h->cores);
 }
 
 static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
@@ -68,6 +69,7 @@ static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
     h->spec = qsv_cursor_u64(in);
     get_string(in, h->isa, sizeof h->isa);
     h->pid = qsv_cursor_u64(in);
+    h->cores = qsv_cursor_u32(in);
 }
 
 static void put_done(const struct qsv_done *d, const struct qsv_record_shape *shape,

@@ -37,6 +37,7 @@ struct qsv_hello { /* what must be the same on every rank, and who is there */
     char host[QSV_MESSAGE_NAME];
     char isa[QSV_MESSAGE_NAME];
     uint64_t pid;
+    uint32_t cores; /* that it may use */
 };
 
 struct qsv_done {

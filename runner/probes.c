@@ -9,6 +9,7 @@
 #include "runner/inputs.h"
 #include "runner/transport_mpi.h"
 #include "schedulers/cores.h"
+#include "schedulers/local.h"
 #include "schedulers/program.h"
 #include "schedulers/slurm.h"
 
@@ -121,20 +122,32 @@ static void look_at_cpu(struct qsv_finding *f, const struct qsv_patient *p)
     }
 }
 
+/* Here, the one that coordinates among them. */
+static uint32_t ranks_of(const struct qsv_patient *p)
+{
+    if (p->spec && p->spec->ranks)
+        return p->spec->ranks;
+    return qsv_local_ranks(qsv_cores_available(), p->spec ? qsv_spec_cores(p->spec) : 1);
+}
+
 static void look_at_cores(struct qsv_finding *f, const struct qsv_patient *p)
 {
     uint32_t usable = qsv_cores_available();
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t ranks = p->spec ? p->spec->ranks : 0;
+    uint32_t threads = p->spec ? p->spec->threads : 1, ranks = ranks_of(p);
+    const char *other = getenv("OMP_NUM_THREADS");
     qsv_strbuf_printf(&f->found, "%u of %ld usable here", usable, online);
-    if (ranks > usable + 1) {
+    if (p->spec)
+        qsv_strbuf_printf(&f->found, ", for %u rank%s of %u thread%s%s", ranks - (ranks > 1),
+                          ranks > 2 ? "s" : "", threads, threads == 1 ? "" : "s",
+                          ranks > 1 ? " and one that coordinates" : "");
+    if ((uint64_t)(ranks - (ranks > 1)) * threads > usable) {
         f->health = QSV_HEALTH_WARN;
-        qsv_strbuf_printf(
-            &f->advice,
-            "ranks: %u is more than cores and one that coordinates; right if they are "
-            "spread over several machines",
-            ranks);
+        qsv_strbuf_puts(&f->advice, "ranks x threads is more than cores; right if they are spread "
+                                    "over several machines; ");
     }
+    if (other && p->spec && strtoul(other, NULL, 10) != threads)
+        qsv_strbuf_printf(&f->advice, "OMP_NUM_THREADS is %s and has no effect; ", other);
 }
 
 /* Of the control group; 0: no limit. */
@@ -153,10 +166,10 @@ static void look_at_memory(struct qsv_finding *f, const struct qsv_patient *p)
 {
     double page = (double)sysconf(_SC_PAGESIZE), limit = memory_limit();
     double all = page * (double)sysconf(_SC_PHYS_PAGES), room = all;
-    (void)p;
     if (limit > 0 && limit < room)
         room = limit;
-    double each = room / (qsv_cores_available() + 1);
+    double each =
+        room / qsv_local_ranks(qsv_cores_available(), p->spec ? qsv_spec_cores(p->spec) : 1);
     qsv_strbuf_printf(&f->found, "%.1f GiB%s, %.1f GiB a rank", room / mib / 1024,
                       room < all ? " by its control group" : "", each / mib / 1024);
     /* Caches of images, networks and baselines, and an engine's values. */

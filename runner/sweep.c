@@ -135,19 +135,45 @@ static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err
     return st ? st : qsv_store_fold(p->store, err);
 }
 
+/* What keeps threads from a core each, or may be mistaken for their number. */
+static void say_of_threads(struct progressing *p)
+{
+    const uint32_t threads = p->sweep->spec->threads, n = qsv_coordinator_workers(p->coordinator);
+    const char *other = getenv("OMP_NUM_THREADS");
+    uint32_t narrow = 0, first = 0;
+    for (uint32_t w = n; w-- > 0;) {
+        const struct qsv_hello *h = qsv_coordinator_hello(p->coordinator, w);
+        if (!h->version[0] || h->cores >= threads)
+            continue;
+        narrow++;
+        first = w;
+    }
+    if (narrow)
+        qsv_progress_say(p->progress,
+                         "%u of %u workers may use fewer cores than they have threads: rank %u on "
+                         "%s has %u for %u; the launcher's binding decides",
+                         narrow, n, first + 1, qsv_coordinator_hello(p->coordinator, first)->host,
+                         qsv_coordinator_hello(p->coordinator, first)->cores, threads);
+    if (other && strtoul(other, NULL, 10) != threads)
+        qsv_progress_say(p->progress, "OMP_NUM_THREADS is %s, but it is threads: %u that counts",
+                         other, threads);
+}
+
 static void say_what_begins(struct progressing *p)
 {
     const struct qsv_graph *g = &p->in->model->graph;
     const struct qsv_hello *h = first_hello(p);
-    uint32_t workers = qsv_coordinator_workers(p->coordinator);
+    uint32_t workers = qsv_coordinator_workers(p->coordinator), threads = p->sweep->spec->threads;
     qsv_progress_say(
         p->progress,
         "%s: %zu layers, %" PRIu64 " weights; %" PRIu64 " judging images, %" PRIu64 " deciding",
         p->sweep->spec->model, g->n_layers, g->n_weights, p->in->partition.n_judge,
         p->in->partition.n_decide ? p->in->partition.n_decide : p->in->partition.n_judge);
-    qsv_progress_say(p->progress, "%s: attempt %u, %zu records so far, %u worker%s (%s)",
-                     p->sweep->spec->run, qsv_store_attempt(p->store),
-                     qsv_store_record_count(p->store), workers, workers == 1 ? "" : "s", h->isa);
+    qsv_progress_say(
+        p->progress, "%s: attempt %u, %zu records so far, %u worker%s of %u thread%s (%s)",
+        p->sweep->spec->run, qsv_store_attempt(p->store), qsv_store_record_count(p->store), workers,
+        workers == 1 ? "" : "s", threads, threads == 1 ? "" : "s", h->isa);
+    say_of_threads(p);
 }
 
 static void begin_live(struct progressing *p)
@@ -322,7 +348,8 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
                                                {&in->images[QSV_JUDGE], decide},
                                                &in->partition,
                                                in->run.shape,
-                                               NULL},
+                                               NULL,
+                                               s->spec->threads},
                                      .hello = &in->hello};
 }
 

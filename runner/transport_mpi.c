@@ -157,10 +157,11 @@ enum qsv_status qsv_mpi_begin(struct qsv_transport **out, struct qsv_error *err)
     struct mpi *m = qsv_alloc(1, sizeof *m);
     if (!m)
         return qsv_fail_memory(err, "MPI");
-    int code = MPI_Init(NULL, NULL);
-    if (code) {
+    int level = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
+    if (code || level < MPI_THREAD_FUNNELED) {
         free(m);
-        return qsv_fail(err, QSV_EFAILED, "MPI cannot be started (error %d)", code);
+        return qsv_fail(err, QSV_EFAILED, "MPI cannot be started (error %d, thread level %d)", code,
+                        level);
     }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     m->transport = (struct qsv_transport){0, 0, m, mpi_send, mpi_poll};

@@ -7,7 +7,7 @@
 #include "runner/pace.h"
 #include "runner/transport.h"
 
-/* MPI_Init, and the world's ranks. */
+/* MPI_Init, and the world's ranks. Threads are allowed, MPI only in the one that calls this. */
 enum qsv_status qsv_mpi_begin(struct qsv_transport **out, struct qsv_error *err);
 
 /* Waits until every message sent was taken and all ranks have come here, then MPI_Finalize. False,

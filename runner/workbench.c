@@ -88,8 +88,11 @@ enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
     if (!e)
         return qsv_fail_memory(err, "a workbench");
     e->setup = *setup;
-    e->batch = qsv_workbench_batch(setup->model);
+    e->setup.threads = setup->threads ? setup->threads : 1;
+    e->batch = qsv_workbench_batch(setup->model) * e->setup.threads;
     enum qsv_status st = qsv_engine_create(&e->engine, setup->model, e->batch, err);
+    if (!st)
+        st = qsv_engine_use_threads(e->engine, e->setup.threads, err);
     if (!st)
         st = create_caches(e, err);
     if (!st && !(e->baseline_formats = qsv_alloc(n_layers, 1)))
@@ -369,7 +372,8 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;
     if (!st)
-        st = qsv_exported_load(&e->exported, path, trial_id, e->setup.model, e->batch, err);
+        st = qsv_exported_load(&e->exported, path, trial_id, e->setup.model, e->batch,
+                               e->setup.threads, err);
     if (!st)
         st = begin_work(e, NULL, 0, shard, &w, err);
     if (!st)

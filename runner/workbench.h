@@ -23,6 +23,7 @@ struct qsv_workbench_setup { /* the pointers outlive the workbench */
     const struct qsv_partition *partition;
     struct qsv_record_shape shape;
     const struct qsv_stop *stop; /* NULL: none */
+    uint32_t threads;            /* 0: one */
 };
 
 enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
@@ -42,7 +43,8 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
                                                 uint64_t trial_id, uint32_t shard,
                                                 struct qsv_record *record, struct qsv_error *err);
 
-/* Images a call of the engine: as many as keep its values within a few tens of megabytes. */
+/* Images a call of the engine and thread: as many as keep its values within a few tens of
+ * megabytes. */
 uint32_t qsv_workbench_batch(const struct qsv_model *model);
 
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e);

@@ -91,7 +91,7 @@ static void add_places(struct qsv_strbuf *out, const struct qsv_batch *b)
 {
     const struct qsv_spec_scheduler *h = &b->spec->scheduler;
     bool stays = !b->launcher->words;
-    uint64_t cores = h->threads_per_rank * (stays ? (uint64_t)ranks_here(b->spec) : 1);
+    uint64_t cores = qsv_spec_cores(b->spec) * (stays ? (uint64_t)ranks_here(b->spec) : 1);
     add_number(out, "--nodes", h->nodes);
     if (h->ranks_per_node && !stays)
         add_number(out, "--ntasks-per-node", h->ranks_per_node);
@@ -137,7 +137,7 @@ static void add_variables(struct qsv_strbuf *out, const struct qsv_batch *b)
 static void add_launch(struct qsv_strbuf *out, const struct qsv_batch *b)
 {
     struct qsv_words words = {0};
-    const struct qsv_launch launch = {.how = &b->spec->scheduler};
+    const struct qsv_launch launch = {.cores = qsv_spec_cores(b->spec), .how = &b->spec->scheduler};
     uint32_t ranks = b->launcher->words ? 0 : ranks_here(b->spec);
     if (b->launcher->words)
         b->launcher->words(&words, &launch);
@@ -148,7 +148,7 @@ static void add_launch(struct qsv_strbuf *out, const struct qsv_batch *b)
     }
     qsv_strbuf_puts(out, " \"$qsvit\" run \"$run/job.yaml\" \\\n"
                          "        --paths-from \"$folder\" --run \"$run\" "
-                         "--status-file \"$run/job.status\"");
+                         "--status-file \"$noted\"");
     if (ranks)
         qsv_strbuf_printf(out, " --ranks %u", ranks);
     qsv_strbuf_puts(out, "\n}\n");

@@ -28,6 +28,28 @@ static void add_options(struct qsv_words *out, const struct qsv_launch *launch)
         add_option(out, launch->how->launcher_options.v[i]);
 }
 
+/* Whether the spec's own options say where ranks are put: they count then. */
+static bool are_placed(const struct qsv_launch *launch, const char *const *words)
+{
+    const struct qsv_spec_texts *given = &launch->how->launcher_options;
+    for (size_t i = 0; i < given->n; i++)
+        for (const char *const *w = words; *w; w++)
+            if (strstr(given->v[i], *w))
+                return true;
+    return false;
+}
+
+/* Since Slurm 22.05 srun no longer takes over what sbatch was told of it. */
+static void place_tasks(struct qsv_words *out, const struct qsv_launch *launch)
+{
+    static const char *const own[] = {"cpu-bind", NULL};
+    if (launch->cores < 2)
+        return;
+    qsv_words_addf(out, "--cpus-per-task=%u", launch->cores);
+    if (!are_placed(launch, own))
+        qsv_words_add(out, "--cpu-bind=cores");
+}
+
 /* Without --kill-on-bad-exit a job whose rank died hangs until its time limit. */
 static void srun_words(struct qsv_words *out, const struct qsv_launch *launch)
 {
@@ -36,7 +58,18 @@ static void srun_words(struct qsv_words *out, const struct qsv_launch *launch)
     qsv_words_add(out, "--kill-on-bad-exit=1");
     if (launch->ranks)
         qsv_words_addf(out, "--ntasks=%u", launch->ranks);
+    place_tasks(out, launch);
     add_options(out, launch);
+}
+
+/* By itself mpirun binds a rank to one core, whatever its threads. */
+static void place_ranks(struct qsv_words *out, const struct qsv_launch *launch)
+{
+    static const char *const own[] = {"map-by", "bind-to", "rankfile", "-rf", "cpus-per", NULL};
+    if (launch->cores < 2 || are_placed(launch, own))
+        return;
+    qsv_words_add(out, "--map-by");
+    qsv_words_addf(out, "slot:PE=%u", launch->cores);
 }
 
 static void mpirun_words(struct qsv_words *out, const struct qsv_launch *launch)
@@ -46,6 +79,7 @@ static void mpirun_words(struct qsv_words *out, const struct qsv_launch *launch)
         qsv_words_add(out, "-np");
         qsv_words_addf(out, "%u", launch->ranks);
     }
+    place_ranks(out, launch);
     add_options(out, launch);
 }
 

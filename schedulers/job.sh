@@ -14,7 +14,9 @@
 
 #@ variables
 
-# Starts the ranks. job.yaml is the spec as it was submitted.
+# Starts the ranks. job.yaml is the spec as it was submitted; how it ended is noted for this script,
+# because a launcher's status may be that of a rank which it has killed itself.
+noted=$run/job.status.${SLURM_JOB_ID:-0}
 #@ launch
 
 # Restarts so far: of this job, and of those that it is the successor of.
@@ -101,7 +103,7 @@ fi
 say "restart $restarts on ${SLURM_JOB_NODELIST:-this machine}"
 "$qsvit" headway "$run" "$restarts" || finish $? # not for ever, where nothing gets recorded
 status=75 said=''
-rm -f "$run/job.status"
+rm -f "$noted"
 if [ $signals = 0 ]; then
     launch &
     ranks=$!
@@ -111,12 +113,12 @@ if [ $signals = 0 ]; then
         wait "$ranks" || status=$?
         [ "$before" != "$signals" ] || break
     done
-    said=$(cat "$run/job.status" 2>/dev/null) || :
+    said=$(cat "$noted" 2>/dev/null) || :
+    rm -f "$noted"
     say "the launcher has ended with status $status, qsvit with ${said:-none}"
 fi
 
-# A launcher's status may be that of a rank which it has killed itself. What qsvit has noted counts:
-# a number, or "begun" where it was ended before it could tell.
+# What qsvit has noted counts: a number, or "begun" where it was ended before it could tell.
 case $said in
 [0-9]*) status=$said ;;
 begun) # from outside, unless by a fault of its own, to which it would come again

@@ -32,8 +32,9 @@ struct qsv_rank_info {
 struct qsv_rank_info qsv_rank_info_read(void);
 
 struct qsv_launch {
-    uint32_t ranks; /* 0: as many as there is room for; on this machine one for each core that this
-                       process may use, and one that coordinates */
+    uint32_t ranks; /* 0: as many as there is room for; on this machine as many as have cores of
+                       those that this process may use, and one that coordinates */
+    uint32_t cores; /* of a rank; 0: one */
     char **argv;    /* this program's own command line, NULL-terminated: every rank gets the same */
     const struct qsv_spec_scheduler *how; /* local needs none */
 };

@@ -43,6 +43,12 @@ void qsv_local_plan_fini(struct qsv_local_plan *p)
     qsv_words_fini(&p->environment);
 }
 
+uint32_t qsv_local_ranks(uint32_t machine_cores, uint32_t cores_of_rank)
+{
+    uint32_t n = machine_cores / (cores_of_rank ? cores_of_rank : 1);
+    return (n ? n : 1) + 1;
+}
+
 enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct qsv_launch *launch,
                                       const struct qsv_local_machine *machine,
                                       struct qsv_error *err)
@@ -50,7 +56,9 @@ enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct q
     struct qsv_words argv = {0}, env = {0};
     qsv_words_add_list(
         &argv, (const char *const[]){machine->mpirun, "-q", "--stdin", "none", "-np", NULL});
-    qsv_words_addf(&argv, "%u", launch->ranks ? launch->ranks : machine->cores + 1);
+    qsv_words_addf(&argv, "%u",
+                   launch->ranks ? launch->ranks : qsv_local_ranks(machine->cores, launch->cores));
+    /* Ranks move freely among the cores, because the one that coordinates sleeps on one of them. */
     qsv_words_add_list(&argv, (const char *const[]){"--oversubscribe", "--bind-to", "none",
                                                     machine->program, NULL});
     for (size_t i = 1; launch->argv[0] && launch->argv[i]; i++)

@@ -12,6 +12,10 @@
 
 extern const struct qsv_launcher qsv_launcher_local;
 
+/* Ranks for a machine of so many cores: those that compute have theirs, the one that coordinates
+ * needs none. */
+uint32_t qsv_local_ranks(uint32_t machine_cores, uint32_t cores_of_rank);
+
 /* What mpirun is called with. */
 struct qsv_local_plan {
     struct qsv_words argv;

@@ -24,6 +24,7 @@ libarchive-dev          build            library libarchive
 zlib1g-dev              build            library zlib
 libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
+libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
@@ -35,6 +36,7 @@ python3-h5py            reference        python h5py
 python3-pandas          reference        python pandas
 libopenblas0-pthread    reference        file /usr/lib/*/openblas-pthread/libopenblas.so.0
 clang                   lint             command clang
+libomp-dev              lint             openmp clang
 clang-format            lint             command clang-format
 cppcheck                lint             command cppcheck
 shellcheck              lint             command shellcheck
@@ -53,6 +55,7 @@ there() {
     command) command -v "$2" >/dev/null 2>&1 ;;
     file) exists "$2" ;;
     header) echo "#include <$2>" | ${CC:-cc} -E - >/dev/null 2>&1 ;;
+    openmp) echo 'int main(void) { return 0; }' | $2 -fopenmp -x c -o /dev/null - >/dev/null 2>&1 ;;
     library) pkg-config --exists "$2" 2>/dev/null ;;
     mpi) pkg-config --exists ompi-c 2>/dev/null || mpicc --showme:compile >/dev/null 2>&1 ;;
     python)

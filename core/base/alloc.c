@@ -1,18 +1,19 @@
 #include "core/base/alloc.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static long fail_countdown;
+static atomic_long fail_countdown; /* threads allocate, too */
 
 void qsv_alloc_fail_at(long n)
 {
-    fail_countdown = n;
+    atomic_store(&fail_countdown, n);
 }
 
 static bool injected_failure(void)
 {
-    return fail_countdown > 0 && --fail_countdown == 0;
+    return atomic_load(&fail_countdown) > 0 && atomic_fetch_sub(&fail_countdown, 1) == 1;
 }
 
 bool qsv_mul_size(size_t a, size_t b, size_t *out)

@@ -2,14 +2,17 @@
 
 #include <string.h>
 
-enum { PATCH_POSITIONS = 256, ROW_TILE = 16 };
+#include "core/kernels/strided.h"
+
+enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
 
 struct conv { /* one call of qsv_step_conv */
     struct qsv_step_context *c;
+    const struct qsv_plan_step *step;
     const struct qsv_layer *layer;
     const struct qsv_geometry *geometry;
     const struct qsv_weights *weights;
-    const struct qsv_network_layer *post;
+    const float *multiplier, *shift;
     struct qsv_grid in, out;
     const void *x;
     float *y;
@@ -54,6 +57,7 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     const struct qsv_grid in = qsv_grid_of(max_batch, l->in.h, l->in.w, steps);
     const struct qsv_grid out = qsv_grid_of(max_batch, l->out.h, l->out.w, steps);
     const size_t k = (size_t)taps_of(l) * l->in_ch, groups = groups_of(l, kernels);
+    raise_to(&need->outputs, l->out_ch);
     if (l->groups > 1) {
         raise_to(&need->patches, in.n);
         raise_to(&need->index, in.n + 2 * index_slack(l));
@@ -68,51 +72,58 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
     raise_to(&need->events, (size_t)in.block * l->in_ch + 32);
     raise_to(&need->first_event, (size_t)in.block + 1);
     raise_to(&need->list, 2 * (k + 16));
-    raise_to(&need->tile, (size_t)ROW_TILE * round_up(l->out_ch, ROW_TILE));
+    raise_to(&need->tile, (size_t)ROW_TILE * (l->out_ch + ROW_WIDTH));
     if (qsv_layer_is_same(l))
         return;
-    raise_to(&need->gathered, k * (out.n / QSV_WORD) + 1);
-    raise_to(&need->index, taps_of(l) * groups * out.n + 2 * index_slack(l));
+    raise_to(&need->gathered, groups * in.n);
+    raise_to(&need->index, qsv_layer_planes(l) * groups * out.n + 2 * index_slack(l));
 }
 
-static void index_spikes(const struct conv *v, struct qsv_code_conv *call)
+/* Returns the indices that taps read. */
+static const uint8_t *index_spikes(const struct conv *v)
 {
     const struct qsv_layer *l = v->layer;
     const struct qsv_kernels *kernels = v->c->kernels;
     uint8_t *index = v->c->scratch.index + index_slack(l);
-    call->index = index;
-    call->index_stride = v->out.n;
-    if (qsv_layer_is_same(l)) {
-        kernels->make_index(index, v->out.n, v->x, l->in_ch, (uint32_t)v->out.n);
-        return;
-    }
-    uint64_t *gathered = v->c->scratch.gathered;
-    qsv_grid_gather(gathered, v->x, l, v->in.images, v->in.steps);
-    call->tap_stride = call->groups * v->out.n;
-    for (uint32_t t = 0; t < taps_of(l); t++)
-        kernels->make_index(index + t * call->tap_stride, v->out.n,
-                            gathered + (size_t)t * l->in_ch * (v->out.n / QSV_WORD), l->in_ch,
-                            (uint32_t)v->out.n);
+    uint8_t *first = qsv_layer_is_same(l) ? index : v->c->scratch.gathered;
+    kernels->make_index(first, v->in.n, v->x, l->in_ch, (uint32_t)v->in.n);
+    if (first != index)
+        qsv_grid_gather(index, first, v->geometry, l, groups_of(l, kernels), v->in.steps);
+    return index;
 }
 
-static void code_conv(const struct conv *v)
+static uint64_t code_conv(const struct conv *v, int64_t *potentials)
 {
+    const struct qsv_plan_step *s = v->step;
     struct qsv_code_conv call = {
-        .groups = groups_of(v->layer, v->c->kernels),
+        .index = index_spikes(v),
+        .index_stride = v->out.n,
+        .plane_stride = v->weights->sums.groups * v->out.n,
         .taps = v->geometry->taps,
         .steps = v->out.steps,
         .block = v->out.block,
-        .codes = v->weights->codes,
-        .out_ch = v->layer->out_ch,
-        .code_max = v->weights->code_max,
-        .multiplier = v->post->multiplier,
-        .shift = v->post->shift,
-        .out = v->y,
+        .positions = v->out.images * v->out.h * v->out.w,
+        .weights = &v->weights->sums,
+        .multiplier = v->multiplier,
+        .shift = v->shift,
+        .out = s->fires && !s->keeps ? NULL : v->y,
         .out_stride = v->y_stride,
         .tables = v->c->scratch.tables,
     };
-    index_spikes(v, &call);
-    v->c->kernels->code_conv(&call);
+    if (s->adds) {
+        const struct qsv_value *r = &v->c->plan->values[s->residual];
+        call.residual = qsv_step_value(v->c, s->residual);
+        call.residual_stride = qsv_value_stride(r, v->c->n);
+        call.residual_steps = r->steps;
+    }
+    if (s->fires) {
+        const struct qsv_lif *lif = &v->c->model->graph.lifs[s->lif];
+        call.spikes = qsv_step_value(v->c, s->spikes);
+        call.v_th = lif->v_th;
+        call.decay = 1 / lif->tau;
+        call.potential = potentials;
+    }
+    return v->c->kernels->code_conv(&call);
 }
 
 static void row_conv(const struct conv *v)
@@ -135,8 +146,8 @@ static void row_conv(const struct conv *v)
         .kernel = l->kernel,
         .step = l->stride,
         .pad = l->pad,
-        .multiplier = v->post->multiplier,
-        .shift = v->post->shift,
+        .multiplier = v->multiplier,
+        .shift = v->shift,
         .out_stride = v->y_stride,
         .list = s->list,
         .tile = s->tile,
@@ -163,8 +174,8 @@ static void code_depthwise(const struct conv *v)
             .code_max = v->weights->code_max,
             .steps = v->out.steps,
             .block = v->out.block,
-            .multiplier = v->post->multiplier ? v->post->multiplier[ch] : 1,
-            .shift = v->post->shift ? v->post->shift[ch] : 0,
+            .multiplier = v->multiplier[ch],
+            .shift = v->shift[ch],
             .out = v->y + ch * v->y_stride,
             .index = v->c->scratch.index + index_slack(v->layer),
         };
@@ -190,8 +201,8 @@ static void depthwise(const struct conv *v)
             .taps = v->geometry->taps,
             .steps = v->out.steps,
             .block = v->out.block,
-            .multiplier = v->post->multiplier ? v->post->multiplier[ch] : 1,
-            .shift = v->post->shift ? v->post->shift[ch] : 0,
+            .multiplier = v->multiplier[ch],
+            .shift = v->shift[ch],
             .out = v->y + ch * v->y_stride,
         };
         v->c->kernels->depthwise(&call);
@@ -202,13 +213,15 @@ static void depthwise(const struct conv *v)
 static void gather_patch(float *out, const struct qsv_layer *l, const float *x, uint32_t tap,
                          uint32_t oy, uint32_t rows)
 {
+    const int64_t dy = (int64_t)(tap / l->kernel) - l->pad,
+                  dx = (int64_t)(tap % l->kernel) - l->pad;
+    const struct qsv_window w = qsv_window_of(dx, l->stride, l->in.w, l->out.w);
+    memset(out, 0, (size_t)rows * l->out.w * sizeof *out);
     for (uint32_t r = 0; r < rows; r++, out += l->out.w) {
-        const int64_t y = (int64_t)(oy + r) * l->stride + tap / l->kernel - l->pad;
-        for (uint32_t ox = 0; ox < l->out.w; ox++) {
-            const int64_t at = (int64_t)ox * l->stride + tap % l->kernel - l->pad;
-            const bool inside = y >= 0 && y < l->in.h && at >= 0 && at < l->in.w;
-            out[ox] = inside ? x[y * l->in.w + at] : 0;
-        }
+        const int64_t y = (int64_t)(oy + r) * l->stride + dy;
+        if (y >= 0 && y < l->in.h)
+            qsv_strided_floats(out + w.first, x + y * l->in.w + (int64_t)w.first * l->stride + dx,
+                               l->stride, w.end - w.first);
     }
 }
 
@@ -238,8 +251,8 @@ static void dense(const struct conv *v)
         .k = taps_of(l) * l->in_ch,
         .out_ch = l->out_ch,
         .positions = (uint32_t)v->out.n,
-        .multiplier = v->post->multiplier,
-        .shift = v->post->shift,
+        .multiplier = v->multiplier,
+        .shift = v->shift,
         .out = v->y,
         .out_stride = v->y_stride,
     };
@@ -270,16 +283,36 @@ static uint64_t count_accumulates(const struct conv *v)
     return n * (v->layer->groups > 1 ? 1 : v->layer->out_ch);
 }
 
-uint64_t qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s,
-                       const struct qsv_weights *w, const struct qsv_network_layer *post)
+/* With kernels that do nothing but the layer: what the step has taken over follows. */
+static uint64_t layer_alone(const struct conv *v, int64_t *potentials)
+{
+    const struct qsv_plan_step *s = v->step;
+    if (v->layer->groups > 1 && v->weights->codes)
+        code_depthwise(v);
+    else if (v->layer->groups > 1)
+        depthwise(v);
+    else if (!v->layer->spike_input)
+        dense(v);
+    else
+        row_conv(v);
+    if (s->adds)
+        qsv_step_add(v->c, s->residual, s->out, s->out);
+    return s->fires ? qsv_step_neurons(v->c, s->lif, s->out, s->spikes, potentials) : 0;
+}
+
+struct qsv_conv_counts qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s,
+                                     const struct qsv_weights *w,
+                                     const struct qsv_network_layer *post, int64_t *potentials)
 {
     const struct qsv_value *in = &c->plan->values[s->in[0]], *out = &c->plan->values[s->out];
     const struct conv v = {
         .c = c,
+        .step = s,
         .layer = &c->model->graph.layers[s->index],
         .geometry = &c->geometry[s->index],
         .weights = w,
-        .post = post,
+        .multiplier = post->multiplier ? post->multiplier : c->scratch.ones,
+        .shift = post->shift ? post->shift : c->scratch.zeros,
         .in = qsv_value_grid(in, c->n),
         .out = qsv_value_grid(out, c->n),
         .x = qsv_step_value(c, s->in[0]),
@@ -287,15 +320,9 @@ uint64_t qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s
         .x_stride = qsv_value_stride(in, c->n),
         .y_stride = qsv_value_stride(out, c->n),
     };
-    if (v.layer->groups > 1 && w->codes)
-        code_depthwise(&v);
-    else if (v.layer->groups > 1)
-        depthwise(&v);
-    else if (!in->spikes)
-        dense(&v);
-    else if (w->codes)
-        code_conv(&v);
-    else
-        row_conv(&v);
-    return in->spikes ? count_accumulates(&v) : 0;
+    struct qsv_conv_counts counts = {0, 0};
+    counts.fired = w->sums.taps ? code_conv(&v, potentials) : layer_alone(&v, potentials);
+    if (in->spikes)
+        counts.accumulates = count_accumulates(&v);
+    return counts;
 }

@@ -6,7 +6,7 @@
 
 /* Working memory, in elements of struct qsv_scratch's arrays. */
 struct qsv_conv_needs {
-    size_t index, gathered, tables, events, first_event, list, tile, patches;
+    size_t index, gathered, tables, events, first_event, list, tile, patches, outputs;
 };
 
 /* Raises each need to what the layer needs at max_batch images and that many time steps. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/kernels/strided.h"
 
 struct qsv_grid qsv_grid_of(uint32_t images, uint32_t h, uint32_t w, uint32_t steps)
 {
@@ -16,6 +17,8 @@ struct qsv_grid qsv_grid_of(uint32_t images, uint32_t h, uint32_t w, uint32_t st
 void qsv_geometry_fini(struct qsv_geometry *g)
 {
     free(g->offset);
+    free(g->plane);
+    free(g->planes);
     free(g->mask);
     free(g->reach_mask);
     free(g->reach);
@@ -27,18 +30,65 @@ static void set_bit(uint64_t *words, size_t i)
     words[i / 64] |= (uint64_t)1 << i % 64;
 }
 
-static void fill_taps(struct qsv_geometry *g, const struct qsv_layer *l, const struct qsv_grid *in)
+static bool is_inside(int64_t at, uint32_t size)
+{
+    return at >= 0 && at < size;
+}
+
+static void fill_mask(uint64_t *mask, const struct qsv_layer *l, uint32_t images, int64_t dy,
+                      int64_t dx)
+{
+    size_t p = 0;
+    for (uint32_t i = 0; i < images; i++)
+        for (int64_t y = 0; y < l->out.h; y++)
+            for (int64_t x = 0; x < l->out.w; x++, p++)
+                if (is_inside(y * l->stride + dy, l->in.h) &&
+                    is_inside(x * l->stride + dx, l->in.w))
+                    set_bit(mask, p);
+}
+
+/* Do planes one a phase of the stride hold all that taps read? */
+static bool by_phase(const struct qsv_layer *l)
+{
+    return qsv_layer_is_same(l) || l->kernel - 1 < l->pad + l->stride;
+}
+
+uint32_t qsv_layer_planes(const struct qsv_layer *l)
+{
+    const uint32_t side = by_phase(l) && l->stride < l->kernel ? l->stride : l->kernel;
+    return side * side;
+}
+
+/* Where on the planes a tap that reads `by` beyond the output's position lies. */
+static int32_t plane_of(const struct qsv_layer *l, int64_t by, int64_t *offset)
+{
+    const int64_t stride = l->stride;
+    *offset = 0;
+    if (!by_phase(l))
+        return (int32_t)by;
+    *offset = by < 0 ? -((stride - 1 - by) / stride) : by / stride;
+    return (int32_t)(by - *offset * stride);
+}
+
+static uint32_t add_plane(struct qsv_geometry *g, struct qsv_plane plane)
+{
+    for (uint32_t i = 0; i < g->n_planes; i++)
+        if (g->planes[i].y == plane.y && g->planes[i].x == plane.x)
+            return i;
+    g->planes[g->n_planes] = plane;
+    return g->n_planes++;
+}
+
+static void fill_taps(struct qsv_geometry *g, const struct qsv_layer *l, const struct qsv_grid *out)
 {
     for (uint32_t t = 0; t < g->taps.n; t++) {
         const int64_t dy = (int64_t)(t / l->kernel) - l->pad,
                       dx = (int64_t)(t % l->kernel) - l->pad;
-        g->offset[t] = (ptrdiff_t)(dy * in->w + dx);
-        size_t p = 0;
-        for (uint32_t i = 0; i < in->images; i++)
-            for (int64_t y = 0; y < in->h; y++)
-                for (int64_t x = 0; x < in->w; x++, p++)
-                    if (y + dy >= 0 && y + dy < in->h && x + dx >= 0 && x + dx < in->w)
-                        set_bit(g->mask + (size_t)t * (in->block / QSV_WORD), p);
+        int64_t rows, columns;
+        const struct qsv_plane plane = {plane_of(l, dy, &rows), plane_of(l, dx, &columns)};
+        g->plane[t] = add_plane(g, plane);
+        g->offset[t] = (ptrdiff_t)(rows * out->w + columns);
+        fill_mask(g->mask + (size_t)t * (out->block / QSV_WORD), l, out->images, dy, dx);
     }
 }
 
@@ -100,101 +150,60 @@ enum qsv_status qsv_geometry_make(struct qsv_geometry *g, const struct qsv_layer
     const struct qsv_grid in = qsv_grid_of(images, l->in.h, l->in.w, 1);
     const struct qsv_grid out = qsv_grid_of(images, l->out.h, l->out.w, 1);
     const size_t taps = (size_t)l->kernel * l->kernel;
-    const bool same = qsv_layer_is_same(l);
     qsv_geometry_fini(g);
     g->reach = qsv_alloc((taps + 1) * (taps + 1), sizeof *g->reach);
     if (g->reach)
         find_classes(g, l);
     g->offset = qsv_alloc(taps, sizeof *g->offset);
+    g->plane = qsv_alloc(taps, sizeof *g->plane);
+    g->planes = qsv_alloc(taps, sizeof *g->planes);
     g->mask = qsv_alloc(taps * (out.block / QSV_WORD), sizeof *g->mask);
     g->reach_mask = qsv_alloc(g->n_classes * (in.block / QSV_WORD), sizeof *g->reach_mask);
-    if (!g->offset || !g->mask || !g->reach_mask || !g->reach) {
+    if (!g->offset || !g->plane || !g->planes || !g->mask || !g->reach_mask || !g->reach) {
         qsv_geometry_fini(g);
         return qsv_fail_memory(err, l->name);
     }
-    g->taps = (struct qsv_taps){(uint32_t)taps, g->offset, g->mask};
+    g->taps = (struct qsv_taps){(uint32_t)taps, g->offset, g->plane, g->mask};
     g->images = images;
-    if (same)
-        fill_taps(g, l, &in);
-    else /* inputs are gathered: every tap reads what lies at the output's own position */
-        memset(g->mask, 0xff, taps * (out.block / QSV_WORD) * sizeof *g->mask);
+    fill_taps(g, l, &out);
     fill_reach(g, l, &in);
     return QSV_OK;
 }
 
-static uint64_t bits_from(const uint64_t *words, size_t at)
+struct qsv_window qsv_window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out)
 {
-    const uint64_t low = words[at / 64] >> at % 64;
-    return at % 64 ? low | words[at / 64 + 1] << (64 - at % 64) : low;
-}
-
-static void put_bits(uint64_t *words, size_t at, uint64_t bits, uint32_t n)
-{
-    if (n < 64)
-        bits &= ((uint64_t)1 << n) - 1;
-    words[at / 64] |= bits << at % 64;
-    if (at % 64 && at % 64 + n > 64)
-        words[at / 64 + 1] |= bits >> (64 - at % 64);
-}
-
-/* Bits 0, 2, 4 ... to 0, 1, 2 ... */
-static uint64_t even_bits(uint64_t x)
-{
-    x &= 0x5555555555555555u;
-    x = (x | x >> 1) & 0x3333333333333333u;
-    x = (x | x >> 2) & 0x0f0f0f0f0f0f0f0fu;
-    x = (x | x >> 4) & 0x00ff00ff00ff00ffu;
-    x = (x | x >> 8) & 0x0000ffff0000ffffu;
-    return (x | x >> 16) & 0xffffffffu;
-}
-
-/* n bits from `from` on, every stride-th, to `to` on. */
-static void copy_row(uint64_t *out, size_t to, const uint64_t *in, size_t from, uint32_t stride,
-                     uint32_t n)
-{
-    const uint32_t at_once = stride == 1 ? 64 : stride == 2 ? 32 : 1;
-    for (uint32_t i = 0; i < n; i += at_once) {
-        const uint64_t bits = bits_from(in, from + (size_t)i * stride);
-        put_bits(out, to + i, stride == 2 ? even_bits(bits) : bits,
-                 n - i < at_once ? n - i : at_once);
-    }
-}
-
-struct window { /* output positions of one axis whose tap lies inside: [first, first + n) */
-    uint32_t first, n;
-};
-
-static struct window window_of(const struct qsv_layer *l, uint32_t tap, uint32_t in, uint32_t out)
-{
-    struct window w = {0, 0};
-    for (uint32_t o = 0; o < out; o++) {
-        const int64_t at = (int64_t)o * l->stride + tap - l->pad;
-        if (at >= 0 && at < in && !w.n++)
-            w.first = o;
-    }
+    struct qsv_window w = {0, 0};
+    for (uint32_t o = 0; o < out; o++)
+        if (is_inside((int64_t)o * stride + at, in)) {
+            w.first = w.end ? w.first : o;
+            w.end = o + 1;
+        }
     return w;
 }
 
-void qsv_grid_gather(uint64_t *out, const uint64_t *in, const struct qsv_layer *l, uint32_t images,
-                     uint32_t steps)
+/* One frame of one group. */
+static void gather_frame(uint8_t *out, const uint8_t *in, const struct qsv_layer *l,
+                         struct qsv_plane plane)
 {
-    const struct qsv_grid gi = qsv_grid_of(images, l->in.h, l->in.w, steps);
-    const struct qsv_grid go = qsv_grid_of(images, l->out.h, l->out.w, steps);
-    memset(out, 0, (size_t)l->kernel * l->kernel * l->in.c * (go.n / 8));
-    for (uint32_t tap = 0; tap < l->kernel * l->kernel; tap++) {
-        const uint32_t ky = tap / l->kernel, kx = tap % l->kernel;
-        const struct window wy = window_of(l, ky, gi.h, go.h), wx = window_of(l, kx, gi.w, go.w);
-        for (uint32_t c = 0; c < l->in.c; c++, out += go.n / QSV_WORD)
-            for (uint32_t f = 0; f < steps * images; f++) {
-                const uint32_t t = f / images, i = f % images;
-                const size_t fi = (size_t)t * gi.block + (size_t)i * gi.h * gi.w;
-                const size_t fo = (size_t)t * go.block + (size_t)i * go.h * go.w;
-                for (uint32_t oy = wy.first; wx.n && oy < wy.first + wy.n; oy++) {
-                    const size_t y = (size_t)oy * l->stride + ky - l->pad;
-                    const size_t x = (size_t)wx.first * l->stride + kx - l->pad;
-                    copy_row(out, fo + (size_t)oy * go.w + wx.first, in + c * (gi.n / QSV_WORD),
-                             fi + y * gi.w + x, l->stride, wx.n);
-                }
-            }
-    }
+    const struct qsv_window wy = qsv_window_of(plane.y, l->stride, l->in.h, l->out.h);
+    const struct qsv_window wx = qsv_window_of(plane.x, l->stride, l->in.w, l->out.w);
+    for (uint32_t y = wy.first; y < wy.end; y++)
+        qsv_strided_bytes(out + (size_t)y * l->out.w + wx.first,
+                          in + ((int64_t)y * l->stride + plane.y) * (int64_t)l->in.w +
+                              (int64_t)wx.first * l->stride + plane.x,
+                          l->stride, wx.end - wx.first);
+}
+
+void qsv_grid_gather(uint8_t *out, const uint8_t *in, const struct qsv_geometry *g,
+                     const struct qsv_layer *l, uint32_t groups, uint32_t steps)
+{
+    const struct qsv_grid gi = qsv_grid_of(g->images, l->in.h, l->in.w, steps);
+    const struct qsv_grid go = qsv_grid_of(g->images, l->out.h, l->out.w, steps);
+    for (uint32_t p = 0; p < g->n_planes; p++)
+        for (uint32_t group = 0; group < groups; group++, out += go.n)
+            for (uint32_t t = 0; t < steps; t++)
+                for (uint32_t i = 0; i < g->images; i++)
+                    gather_frame(out + (size_t)t * go.block + (size_t)i * go.h * go.w,
+                                 in + group * gi.n + (size_t)t * gi.block + (size_t)i * gi.h * gi.w,
+                                 l, g->planes[p]);
 }

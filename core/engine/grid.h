@@ -15,12 +15,22 @@ struct qsv_grid {
 
 struct qsv_grid qsv_grid_of(uint32_t images, uint32_t h, uint32_t w, uint32_t steps);
 
+/* What the taps of a layer read lies on planes of the output's grid: plane [oy][ox] holds the input
+ * at (oy x stride + y, ox x stride + x). With stride s there are s x s of them where no tap reads
+ * beyond the last, else one a tap; with stride 1 and the same size the input is the only one. */
+struct qsv_plane {
+    int32_t y, x;
+};
+
 /* A convolution's geometry for a number of images. Owned arrays. */
 struct qsv_geometry {
-    uint32_t images;      /* 0: not made yet */
-    struct qsv_taps taps; /* stride 1: how output positions read input positions */
+    uint32_t images; /* 0: not made yet */
+    struct qsv_taps taps;
     ptrdiff_t *offset;
+    uint32_t *plane;
     uint64_t *mask;
+    struct qsv_plane *planes; /* [n_planes] */
+    uint32_t n_planes;
     /* Spikes reach as many outputs as `value` says, class by class of input positions: for counting
      * accumulates. */
     uint64_t *reach_mask; /* [classes][block / 64 of the input] */
@@ -33,13 +43,19 @@ enum qsv_status qsv_geometry_make(struct qsv_geometry *g, const struct qsv_layer
                                   uint32_t images, struct qsv_error *err);
 void qsv_geometry_fini(struct qsv_geometry *g);
 
-/* Do outputs lie where inputs do (stride 1, same size)? Then taps read by offset; else inputs are
- * gathered first. */
+/* Do outputs lie where inputs do (stride 1, same size)? Then the input is the only plane. */
 bool qsv_layer_is_same(const struct qsv_layer *l);
+uint32_t qsv_layer_planes(const struct qsv_layer *l);
 
-/* The spikes that each tap reads: out [taps x in channels][positions of the output's grid / 64]
- * from in [in channels][positions of the input's grid / 64], one word readable past its end. */
-void qsv_grid_gather(uint64_t *out, const uint64_t *in, const struct qsv_layer *l, uint32_t images,
-                     uint32_t steps);
+/* Output positions of one axis, [first, end), whose input o x stride + at lies inside. */
+struct qsv_window {
+    uint32_t first, end;
+};
+struct qsv_window qsv_window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out);
+
+/* The planes of indexed spikes: out [planes][groups][positions of the output's grid] from in
+ * [groups][positions of the input's grid]. Padding positions are left as they are. */
+void qsv_grid_gather(uint8_t *out, const uint8_t *in, const struct qsv_geometry *g,
+                     const struct qsv_layer *l, uint32_t groups, uint32_t steps);
 
 #endif

@@ -2,8 +2,9 @@
  *
  * A value is what a node gives, planar over the positions of a batch (core/kernels/kernels.h,
  * "Layouts"): real ones f32 [channel][stride], spikes [channel][positions / 64] words. Norms have
- * no value of their own: they are folded into the layer before. Values whose lives do not overlap
- * share memory.
+ * no value of their own: they are folded into the layer before. The addition and the neurons behind
+ * a convolution of spikes are part of its step, so that a kernel may do them while it has the sums.
+ * Values whose lives do not overlap share memory.
  */
 #ifndef QSV_PLAN_H
 #define QSV_PLAN_H
@@ -17,8 +18,10 @@ struct qsv_value {
     uint32_t steps; /* 1, or the model's time steps */
     bool spikes;
     size_t offset;               /* in the arena */
-    uint32_t defined, last_used; /* steps */
+    uint32_t defined, last_used; /* steps; QSV_NEVER, 0: another step has taken it over */
 };
+
+#define QSV_NEVER UINT32_MAX
 
 /* How a value lies for this many images. */
 struct qsv_grid qsv_value_grid(const struct qsv_value *v, uint32_t images);
@@ -31,6 +34,12 @@ struct qsv_plan_step {
     enum qsv_op op;
     uint32_t index;            /* layer, lif or attention product */
     uint32_t in[3], n_in, out; /* values */
+    /* A convolution of spikes takes over the addition and the neurons that follow it. */
+    bool adds;            /* residual to the sums; `out` is the result */
+    bool fires;           /* `out` charges neurons */
+    bool keeps;           /* `out` is read by other steps too */
+    uint32_t residual;    /* value */
+    uint32_t lif, spikes; /* LIF and its value */
 };
 
 struct qsv_plan {

@@ -23,7 +23,7 @@ enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *
                                  struct qsv_error *err)
 {
     const struct qsv_graph *g = &model->graph;
-    struct qsv_conv_needs need = {1, 1, 1, 1, 1, 1, 1, 1};
+    struct qsv_conv_needs need = {1, 1, 1, 1, 1, 1, 1, 1, 1};
     size_t heads = 1, counts = 1;
     for (size_t i = 0; i < g->n_layers; i++)
         qsv_conv_need(&need, &g->layers[i], kernels, max_batch,
@@ -39,12 +39,17 @@ enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *
         .list = qsv_alloc_aligned(need.list, sizeof *s->list),
         .tile = qsv_alloc_aligned(need.tile, sizeof *s->tile),
         .patches = qsv_alloc_aligned(need.patches, sizeof *s->patches),
+        .ones = qsv_alloc_aligned(need.outputs, sizeof *s->ones),
+        .zeros = qsv_alloc_aligned(need.outputs, sizeof *s->zeros),
         .heads = qsv_alloc_aligned(heads, sizeof *s->heads),
         .counts = qsv_alloc_aligned(counts, sizeof *s->counts),
     };
     if (s->index && s->gathered && s->tables && s->events && s->first_event && s->list && s->tile &&
-        s->patches && s->heads && s->counts)
+        s->patches && s->ones && s->zeros && s->heads && s->counts) {
+        for (size_t i = 0; i < need.outputs; i++)
+            s->ones[i] = 1;
         return QSV_OK;
+    }
     qsv_scratch_fini(s);
     return qsv_fail_memory(err, "the engine's working memory");
 }
@@ -59,6 +64,8 @@ void qsv_scratch_fini(struct qsv_scratch *s)
     free(s->list);
     free(s->tile);
     free(s->patches);
+    free(s->ones);
+    free(s->zeros);
     free(s->heads);
     free(s->counts);
     *s = (struct qsv_scratch){0};
@@ -96,14 +103,14 @@ void qsv_step_input(struct qsv_step_context *c, const struct qsv_plan_step *s,
     }
 }
 
-uint64_t qsv_step_lif(struct qsv_step_context *c, const struct qsv_plan_step *s,
-                      int64_t *potentials)
+uint64_t qsv_step_neurons(struct qsv_step_context *c, uint32_t lif, uint32_t from, uint32_t to,
+                          int64_t *potentials)
 {
-    const struct qsv_lif *lif = &c->model->graph.lifs[s->index];
-    const struct qsv_value *in = info(c, s->in[0]), *out = info(c, s->out);
-    const struct qsv_grid g = grid(c, s->out);
-    const float *x = qsv_step_value(c, s->in[0]);
-    uint64_t *spikes = qsv_step_value(c, s->out), fired = 0;
+    const struct qsv_lif *l = &c->model->graph.lifs[lif];
+    const struct qsv_value *in = info(c, from), *out = info(c, to);
+    const struct qsv_grid g = grid(c, to);
+    const float *x = qsv_step_value(c, from);
+    uint64_t *spikes = qsv_step_value(c, to), fired = 0;
     for (uint32_t ch = 0; ch < out->shape.c; ch++) {
         const struct qsv_lif_channel f = {
             .x = x + ch * qsv_value_stride(in, c->n),
@@ -112,8 +119,8 @@ uint64_t qsv_step_lif(struct qsv_step_context *c, const struct qsv_plan_step *s,
             .steps = g.steps,
             .block = g.block,
             .positions = g.images * g.h * g.w,
-            .v_th = lif->v_th,
-            .decay = 1 / lif->tau,
+            .v_th = l->v_th,
+            .decay = 1 / l->tau,
             .potential = potentials ? &potentials[ch] : NULL,
         };
         fired += c->kernels->lif(&f);
@@ -175,12 +182,12 @@ uint64_t qsv_step_attention(struct qsv_step_context *c, const struct qsv_plan_st
     return n;
 }
 
-void qsv_step_add(struct qsv_step_context *c, const struct qsv_plan_step *s)
+void qsv_step_add(struct qsv_step_context *c, uint32_t in0, uint32_t in1, uint32_t to)
 {
-    const struct qsv_value *a = info(c, s->in[0]), *b = info(c, s->in[1]), *out = info(c, s->out);
-    const struct qsv_grid g = grid(c, s->out);
-    const float *x = qsv_step_value(c, s->in[0]), *y = qsv_step_value(c, s->in[1]);
-    float *sum = qsv_step_value(c, s->out);
+    const struct qsv_value *a = info(c, in0), *b = info(c, in1), *out = info(c, to);
+    const struct qsv_grid g = grid(c, to);
+    const float *x = qsv_step_value(c, in0), *y = qsv_step_value(c, in1);
+    float *sum = qsv_step_value(c, to);
     for (uint32_t ch = 0; ch < out->shape.c; ch++)
         for (uint32_t t = 0; t < g.steps; t++) {
             const size_t at = (size_t)t * g.block;

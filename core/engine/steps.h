@@ -9,16 +9,17 @@
 
 /* Working memory of the steps, sized for the model's largest layer. */
 struct qsv_scratch {
-    uint8_t *index;     /* spikes of a layer's input as indices */
-    uint64_t *gathered; /* spikes of a layer whose taps do not read by offset */
-    uint8_t *tables;    /* qsv_code_conv's */
-    uint16_t *events;   /* qsv_row_conv's, of one block */
+    uint8_t *index;    /* spikes of a layer's input as indices */
+    uint8_t *gathered; /* indices of a layer's input, before planes are gathered from them */
+    uint8_t *tables;   /* qsv_code_conv's */
+    uint16_t *events;  /* qsv_row_conv's, of one block */
     uint32_t *first_event;
     uint32_t *list;
     float *tile;
     float *patches; /* real inputs of some output positions, [k][positions]; or one channel's spikes
                        as floats */
-    uint64_t *heads; /* attention: q, k and v of one head, [3][channels][words] */
+    float *ones, *zeros; /* [out_ch]: for a layer without multiplier or shift */
+    uint64_t *heads;     /* attention: q, k and v of one head, [3][channels][words] */
     int32_t *counts;
 };
 
@@ -49,15 +50,21 @@ void qsv_step_logits(const struct qsv_step_context *c, uint32_t v, uint32_t imag
 /* pixels u8 [n][h][w][c] */
 void qsv_step_input(struct qsv_step_context *c, const struct qsv_plan_step *s,
                     const uint8_t *pixels);
-/* Returns accumulates on spikes over all images (0 where the input is real). */
-uint64_t qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s,
-                       const struct qsv_weights *w, const struct qsv_network_layer *post);
-/* Returns spikes fired; potentials [channels] are added to, or NULL. */
-uint64_t qsv_step_lif(struct qsv_step_context *c, const struct qsv_plan_step *s,
-                      int64_t *potentials);
+struct qsv_conv_counts {
+    uint64_t accumulates; /* on spikes, over all images; 0 where the input is real */
+    uint64_t fired;       /* by the neurons that the step takes over */
+};
+/* potentials [out_ch] of those neurons are added to, or NULL. */
+struct qsv_conv_counts qsv_step_conv(struct qsv_step_context *c, const struct qsv_plan_step *s,
+                                     const struct qsv_weights *w,
+                                     const struct qsv_network_layer *post, int64_t *potentials);
+/* Values from -> to; returns spikes fired; potentials [channels] are added to, or NULL. */
+uint64_t qsv_step_neurons(struct qsv_step_context *c, uint32_t lif, uint32_t from, uint32_t to,
+                          int64_t *potentials);
 /* Returns accumulates. */
 uint64_t qsv_step_attention(struct qsv_step_context *c, const struct qsv_plan_step *s);
-void qsv_step_add(struct qsv_step_context *c, const struct qsv_plan_step *s);
+/* Value `to` = in0 + in1, which it may be one of. */
+void qsv_step_add(struct qsv_step_context *c, uint32_t in0, uint32_t in1, uint32_t to);
 void qsv_step_pool(struct qsv_step_context *c, const struct qsv_plan_step *s);
 void qsv_step_readout(struct qsv_step_context *c, const struct qsv_plan_step *s);
 

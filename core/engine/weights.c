@@ -8,6 +8,7 @@ enum { ROW_LANES = 16 };
 
 void qsv_weights_fini(struct qsv_weights *w)
 {
+    qsv_code_weights_fini(&w->sums);
     free(w->codes);
     free(w->values);
     *w = (struct qsv_weights){0};
@@ -23,19 +24,14 @@ static float value_of(const struct qsv_bank_entry *e, size_t i)
     return e->codes ? (float)e->codes[i] : e->values[i];
 }
 
-/* [out][taps][groups x index_bits] */
-static void lay_out_codes(struct qsv_weights *w, const struct qsv_layer *l,
-                          const struct qsv_bank_entry *e, uint32_t padded)
+static void copy_codes(struct qsv_weights *w, const struct qsv_layer *l,
+                       const struct qsv_bank_entry *e)
 {
-    const size_t taps = (size_t)l->kernel * l->kernel;
-    size_t i = 0;
     w->code_max = 1;
-    for (size_t o = 0; o < l->out_ch; o++)
-        for (size_t c = 0; c < l->in_ch; c++)
-            for (size_t t = 0; t < taps; t++, i++) {
-                w->codes[(o * taps + t) * padded + c] = e->codes[i];
-                w->code_max = abs(e->codes[i]) > w->code_max ? abs(e->codes[i]) : w->code_max;
-            }
+    for (size_t i = 0; i < l->n_weights; i++) {
+        w->codes[i] = e->codes[i];
+        w->code_max = abs(e->codes[i]) > w->code_max ? abs(e->codes[i]) : w->code_max;
+    }
 }
 
 static void lay_out_values(struct qsv_weights *w, const struct qsv_layer *l,
@@ -54,30 +50,37 @@ static void lay_out_values(struct qsv_weights *w, const struct qsv_layer *l,
             }
 }
 
-enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,
-                                 const struct qsv_bank_entry *entry, uint32_t index_bits,
-                                 struct qsv_error *err)
+static enum qsv_status init_values(struct qsv_weights *w, const struct qsv_layer *l,
+                                   const struct qsv_bank_entry *entry, struct qsv_error *err)
 {
-    const size_t k = (size_t)layer->kernel * layer->kernel;
-    const bool codes = entry->codes && layer->spike_input &&
-                       (layer->groups == 1 || layer->kernel <= QSV_MAX_WINDOW);
-    const uint32_t in =
-        codes && layer->groups == 1 ? round_up(layer->in_ch, index_bits) : layer->in_ch;
     size_t cells;
-    *w = (struct qsv_weights){0};
-    w->width = round_up(layer->out_ch, ROW_LANES);
-    if (!qsv_mul_size(k * in, w->width, &cells))
-        return qsv_fail_memory(err, layer->name);
-    if (codes)
-        w->codes = qsv_alloc_aligned(cells, 1);
-    else
+    w->width = round_up(l->out_ch, ROW_LANES);
+    if (qsv_mul_size((size_t)l->kernel * l->kernel * l->in_ch, w->width, &cells))
         w->values = qsv_alloc_aligned(cells, sizeof *w->values);
-    if (!w->codes && !w->values)
-        return qsv_fail_memory(err, layer->name);
-    if (codes)
-        lay_out_codes(w, layer, entry, in);
-    else
-        lay_out_values(w, layer, entry);
-    w->made = true;
+    if (!w->values)
+        return qsv_fail_memory(err, l->name);
+    lay_out_values(w, l, entry);
     return QSV_OK;
+}
+
+enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,
+                                 const struct qsv_bank_entry *entry,
+                                 const struct qsv_kernels *kernels, struct qsv_error *err)
+{
+    const bool codes = entry->codes && layer->spike_input;
+    enum qsv_status st = QSV_OK;
+    *w = (struct qsv_weights){0};
+    if (codes && layer->groups == 1) {
+        st = qsv_code_weights_init(&w->sums, kernels, entry->codes, layer->out_ch, layer->in_ch,
+                                   layer->kernel * layer->kernel, layer->name, err);
+    } else if (codes && layer->kernel <= QSV_MAX_WINDOW) {
+        w->codes = qsv_alloc_aligned((size_t)layer->n_weights, 1);
+        if (!w->codes)
+            return qsv_fail_memory(err, layer->name);
+        copy_codes(w, layer, entry);
+    } else {
+        st = init_values(w, layer, entry, err);
+    }
+    w->made = !st;
+    return st;
 }

@@ -6,21 +6,21 @@
 
 #include "core/bank.h"
 #include "core/graph.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/code_weights.h"
 
 struct qsv_weights {
-    /* One of the two. Which layout, core/kernels/kernels.h says: */
-    int8_t *codes; /* integer weights on spikes: qsv_code_conv's, depthwise [channel][taps] */
-    float *values; /* f32 and f16 on spikes: qsv_row_conv's rows; on real inputs, values or codes as
-                      floats: qsv_dense's; depthwise: [channel][taps] */
+    struct qsv_code_weights sums; /* integer weights on spikes, not depthwise: .taps is not 0 */
+    int8_t *codes; /* integer weights on spikes, depthwise: [channel][taps]; else NULL */
+    float *values; /* all others. f32 and f16 on spikes: qsv_row_conv's rows; on real inputs, values
+                      or codes as floats: qsv_dense's; depthwise: [channel][taps] */
     uint32_t width; /* of rows */
-    int code_max;   /* largest magnitude of a code */
+    int code_max;   /* largest magnitude of `codes` */
     bool made;
 };
 
 enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,
-                                 const struct qsv_bank_entry *entry, uint32_t index_bits,
-                                 struct qsv_error *err);
+                                 const struct qsv_bank_entry *entry,
+                                 const struct qsv_kernels *kernels, struct qsv_error *err);
 void qsv_weights_fini(struct qsv_weights *w);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/kernels/subsets.h"
 
 #include <immintrin.h>
+#include <math.h>
 
 enum { INDEX_BITS = 4, PAIR = 2, LANES = 8 };
 
@@ -62,32 +63,12 @@ static void make_index(uint8_t *index, size_t index_stride, const uint64_t *spik
     }
 }
 
-/* Tables of four outputs, what to do behind each group, 32-bit sums of a word of positions, for two
- * nibbles. */
+/* Of one word: 32-bit sums of two outputs, and of their upper nibbles. */
 static size_t table_bytes(uint32_t taps, uint32_t groups)
 {
-    const size_t n = (size_t)taps * groups;
-    return 2 *
-           (n * QSV_OUTPUTS * 16 + (n + 63) / 64 * 64 + QSV_OUTPUTS * QSV_WORD * sizeof(int32_t));
-}
-
-struct tables { /* of four outputs and one nibble */
-    uint8_t (*entry)[QSV_OUTPUTS][16];
-    uint8_t *then;             /* [taps x groups] */
-    int32_t base[QSV_OUTPUTS]; /* what the sums are too large by */
-};
-
-static void build_tables(struct tables *t, const struct qsv_code_conv *c, uint32_t o4, int nibble)
-{
-    const uint32_t n = c->taps.n * c->groups;
-    int span;
-    qsv_subset_schedule(t->then, t->base, c, o4, INDEX_BITS, nibble);
-    for (uint32_t o = 0; o < QSV_OUTPUTS; o++)
-        for (uint32_t k = 0; k < n; k++) {
-            const int8_t *codes = c->codes + ((size_t)(o4 + o) * n + k) * INDEX_BITS;
-            qsv_subset_sums(t->entry[k][o], codes, INDEX_BITS, nibble,
-                            qsv_subset_negative(codes, INDEX_BITS, nibble, &span));
-        }
+    (void)taps;
+    (void)groups;
+    return 2 * PAIR * QSV_WORD * sizeof(int32_t);
 }
 
 /* Adds 16-bit sums of 32 positions to 32-bit ones in order: full = even + 256 x odd, high = odd. */
@@ -102,13 +83,51 @@ static inline void empty_sums(int32_t *sums, V full, V high)
         store(sums + 8 * i, _mm256_add_epi32(load(sums + 8 * i), _mm256_cvtepu16_epi32(part[i])));
 }
 
-/* Sums of 64 positions of outputs pair and pair + 1 of a block of four into sums [2][64]. */
-static void sum_word(int32_t *sums, const struct qsv_code_conv *c, const struct tables *tables,
-                     uint32_t pair, uint32_t step, uint32_t word)
+/* Neurons of eight positions at one time step; returns which fired. */
+static inline uint32_t fire(__m256 *v, __m256 x, float v_th, float decay, __m256 *h)
 {
-    const size_t at = (size_t)step * c->block + (size_t)word * QSV_WORD;
-    const uint8_t *then = tables->then;
-    const uint8_t(*entry)[QSV_OUTPUTS][16] = (const uint8_t(*)[QSV_OUTPUTS][16])tables->entry;
+    *h = _mm256_fmadd_ps(_mm256_sub_ps(x, *v), _mm256_set1_ps(decay), *v);
+    const __m256 spikes = _mm256_cmp_ps(*h, _mm256_set1_ps(v_th), _CMP_GE_OQ);
+    *v = _mm256_andnot_ps(spikes, *h);
+    return (uint32_t)_mm256_movemask_ps(spikes);
+}
+
+/* round(256 x clip(h)), ties to even, of the valid positions, summed up. */
+static inline int64_t potential_of(__m256 h, uint32_t valid)
+{
+    int32_t lane[LANES];
+    int64_t sum = 0;
+    h = _mm256_max_ps(_mm256_min_ps(h, _mm256_set1_ps(128)), _mm256_set1_ps(-128));
+    store(lane, _mm256_and_si256(lane_mask(valid),
+                                 _mm256_cvtps_epi32(_mm256_mul_ps(h, _mm256_set1_ps(256)))));
+    for (int i = 0; i < LANES; i++)
+        sum += lane[i];
+    return sum;
+}
+
+/* A part's tables of four outputs. */
+struct block {
+    const uint8_t (*entry)[QSV_OUTPUTS][16];
+    const uint8_t *then;
+};
+
+static struct block block_of(const struct qsv_code_weights *w, uint32_t o4, uint32_t part)
+{
+    const size_t n = (size_t)w->taps * w->groups,
+                 at = ((size_t)(o4 / QSV_OUTPUTS) * w->parts + part) * n;
+    return (struct block){(const uint8_t(*)[QSV_OUTPUTS][16])w->subsets + at, w->then + at};
+}
+
+struct place {
+    uint32_t step, word;
+};
+
+/* Sums of 64 positions of outputs pair and pair + 1 of a block into sums [2][64]. */
+static void sum_word(int32_t *sums, const struct qsv_code_conv *c, struct block b, uint32_t pair,
+                     struct place at)
+{
+    const struct qsv_code_weights *w = c->weights;
+    const size_t position = (size_t)at.step * c->block + (size_t)at.word * QSV_WORD;
     V byte[PAIR][2], full[PAIR][2], high[PAIR][2];
 #pragma GCC unroll 2
     for (int o = 0; o < PAIR; o++)
@@ -116,20 +135,21 @@ static void sum_word(int32_t *sums, const struct qsv_code_conv *c, const struct 
         for (int j = 0; j < 2; j++)
             byte[o][j] = full[o][j] = high[o][j] = _mm256_setzero_si256();
     memset(sums, 0, PAIR * QSV_WORD * sizeof *sums);
-    for (uint32_t t = 0; t < c->taps.n; t++) {
-        const uint64_t mask = c->taps.mask[(size_t)t * (c->block / QSV_WORD) + word];
+    for (uint32_t t = 0; t < w->taps; t++) {
+        const uint64_t mask = c->taps.mask[(size_t)t * (c->block / QSV_WORD) + at.word];
         const V m0 = byte_mask((uint32_t)mask), m1 = byte_mask((uint32_t)(mask >> 32));
-        const uint8_t *index = c->index + t * c->tap_stride + at + c->taps.offset[t];
-        for (uint32_t g = 0; g < c->groups; g++, index += c->index_stride, entry++) {
+        const uint8_t *index =
+            c->index + c->taps.plane[t] * c->plane_stride + position + c->taps.offset[t];
+        for (uint32_t g = 0; g < w->groups; g++, index += c->index_stride, b.entry++) {
             const V x0 = _mm256_and_si256(m0, load(index)),
                     x1 = _mm256_and_si256(m1, load(index + 32));
 #pragma GCC unroll 2
             for (uint32_t o = 0; o < PAIR; o++) {
-                const V table = table_of((*entry)[pair + o]);
+                const V table = table_of((*b.entry)[pair + o]);
                 byte[o][0] = _mm256_add_epi8(byte[o][0], _mm256_shuffle_epi8(table, x0));
                 byte[o][1] = _mm256_add_epi8(byte[o][1], _mm256_shuffle_epi8(table, x1));
             }
-            if (*then++ == QSV_GO_ON)
+            if (*b.then++ == QSV_GO_ON)
                 continue;
 #pragma GCC unroll 2
             for (int o = 0; o < PAIR; o++)
@@ -139,7 +159,7 @@ static void sum_word(int32_t *sums, const struct qsv_code_conv *c, const struct 
                     high[o][j] = _mm256_add_epi16(high[o][j], _mm256_srli_epi16(byte[o][j], 8));
                     byte[o][j] = _mm256_setzero_si256();
                 }
-            if (then[-1] == QSV_WIDEN)
+            if (b.then[-1] == QSV_WIDEN)
                 continue;
 #pragma GCC unroll 2
             for (int o = 0; o < PAIR; o++)
@@ -152,59 +172,73 @@ static void sum_word(int32_t *sums, const struct qsv_code_conv *c, const struct 
     }
 }
 
-static inline __m256 affine(__m256 v, const float *multiplier, const float *shift, uint32_t o)
+/* The neurons of two outputs and a word while its time steps pass. */
+struct neurons {
+    __m256 v[PAIR][QSV_WORD / LANES];
+    uint64_t fired;
+};
+
+/* What follows 64 sums of one output; upper: the upper nibble's, or NULL. */
+static void finish_word(const struct qsv_code_conv *c, struct neurons *n, uint32_t o,
+                        struct place at, const int32_t *lower, const int32_t *upper)
 {
-    if (multiplier)
-        v = _mm256_mul_ps(v, _mm256_set1_ps(multiplier[o]));
-    if (shift)
-        v = _mm256_add_ps(v, _mm256_set1_ps(shift[o]));
-    return v;
+    const size_t words = c->block / QSV_WORD, p = (size_t)at.word * QSV_WORD,
+                 position = (size_t)at.step * c->block + p;
+    const uint64_t valid = qsv_valid_bits(c->positions, at.word);
+    const float *residual = c->residual;
+    uint64_t spikes = 0;
+    if (residual)
+        residual += o * c->residual_stride + (c->residual_steps > 1 ? position : p);
+    for (uint32_t i = 0; i < QSV_WORD; i += LANES) {
+        V sum = load(lower + i);
+        if (upper)
+            sum = _mm256_add_epi32(sum, _mm256_slli_epi32(load(upper + i), 4));
+        sum = _mm256_sub_epi32(sum, _mm256_set1_epi32(c->weights->base[o]));
+        __m256 h, x = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(c->multiplier[o]),
+                                      _mm256_set1_ps(c->shift[o]));
+        if (residual)
+            x = _mm256_add_ps(_mm256_loadu_ps(residual + i), x);
+        if (c->out)
+            _mm256_storeu_ps(c->out + o * c->out_stride + position + i, x);
+        if (!c->spikes)
+            continue;
+        spikes |= (uint64_t)fire(&n->v[o % PAIR][i / LANES], x, c->v_th, c->decay, &h) << i;
+        if (c->potential)
+            c->potential[o] += potential_of(h, (uint32_t)(valid >> i) & 255);
+    }
+    if (!c->spikes)
+        return;
+    c->spikes[((size_t)o * c->steps + at.step) * words + at.word] = spikes & valid;
+    n->fired += (uint64_t)_mm_popcnt_u64(spikes & valid);
 }
 
-/* 64 positions of one output; high: the upper nibble's sums, or NULL. */
-static void store_word(const struct qsv_code_conv *c, uint32_t o, size_t at, const int32_t *low,
-                       const int32_t *high, int32_t base)
+/* Outputs o and o + 1, one word through all time steps; returns spikes fired. */
+static uint64_t run_word(const struct qsv_code_conv *c, uint32_t o, uint32_t word)
 {
-    float *out = c->out + o * c->out_stride + at;
-    for (uint32_t p = 0; p < QSV_WORD; p += LANES) {
-        V sum = load(low + p);
-        if (high)
-            sum = _mm256_add_epi32(sum, _mm256_slli_epi32(load(high + p), 4));
-        sum = _mm256_sub_epi32(sum, _mm256_set1_epi32(base));
-        _mm256_storeu_ps(out + p, affine(_mm256_cvtepi32_ps(sum), c->multiplier, c->shift, o));
+    const struct qsv_code_weights *w = c->weights;
+    const uint32_t o4 = o / QSV_OUTPUTS * QSV_OUTPUTS;
+    int32_t *lower = (int32_t *)(void *)c->tables, *upper = lower + PAIR * QSV_WORD;
+    struct neurons n;
+    memset(&n, 0, sizeof n);
+    for (uint32_t step = 0; step < c->steps; step++) {
+        const struct place at = {step, word};
+        sum_word(lower, c, block_of(w, o4, 0), o - o4, at);
+        if (w->parts > 1)
+            sum_word(upper, c, block_of(w, o4, 1), o - o4, at);
+        for (uint32_t i = 0; i < PAIR && o + i < w->out_ch; i++)
+            finish_word(c, &n, o + i, at, lower + i * QSV_WORD,
+                        w->parts > 1 ? upper + i * QSV_WORD : NULL);
     }
+    return n.fired;
 }
 
-static void code_conv(const struct qsv_code_conv *c)
+static uint64_t code_conv(const struct qsv_code_conv *c)
 {
-    const size_t n = (size_t)c->taps.n * c->groups;
-    const bool nibbles = c->code_max > 63; /* four times 63 still fits a byte */
-    int32_t *sums = (int32_t *)(void *)c->tables, *upper = sums + QSV_OUTPUTS * QSV_WORD;
-    struct tables low = {.entry =
-                             (uint8_t(*)[QSV_OUTPUTS][16])(void *)(upper + QSV_OUTPUTS * QSV_WORD)};
-    struct tables high = {.entry = low.entry + n};
-    low.then = (uint8_t *)(high.entry + n);
-    high.then = low.then + (n + 63) / 64 * 64;
-    for (uint32_t o4 = 0; o4 < c->out_ch; o4 += QSV_OUTPUTS) {
-        build_tables(&low, c, o4, nibbles ? 0 : -1);
-        if (nibbles)
-            build_tables(&high, c, o4, 1);
-        for (int o = 0; nibbles && o < QSV_OUTPUTS; o++)
-            low.base[o] += 16 * high.base[o];
-        for (uint32_t step = 0; step < c->steps; step++)
-            for (uint32_t word = 0; word < c->block / QSV_WORD; word++) {
-                const size_t at = (size_t)step * c->block + (size_t)word * QSV_WORD;
-                for (uint32_t o = 0; o < QSV_OUTPUTS && o4 + o < c->out_ch; o++) {
-                    if (o % PAIR == 0) {
-                        sum_word(sums, c, &low, o, step, word);
-                        if (nibbles)
-                            sum_word(upper, c, &high, o, step, word);
-                    }
-                    store_word(c, o4 + o, at, sums + o % PAIR * QSV_WORD,
-                               nibbles ? upper + o % PAIR * QSV_WORD : NULL, low.base[o]);
-                }
-            }
-    }
+    uint64_t fired = 0;
+    for (uint32_t o = 0; o < c->weights->out_ch; o += PAIR)
+        for (uint32_t word = 0; word < c->block / QSV_WORD; word++)
+            fired += run_word(c, o, word);
+    return fired;
 }
 
 static void list_events(uint16_t *events, uint32_t *first_event, const uint8_t *index,
@@ -261,12 +295,8 @@ static void store_rows(const struct qsv_row_conv *c, float *out, uint32_t positi
 {
     for (uint32_t o = 0; o < c->out_ch; o++)
         for (uint32_t p = 0; p < positions; p++) {
-            float v = c->tile[(size_t)p * c->width + o];
-            if (c->multiplier)
-                v *= c->multiplier[o];
-            if (c->shift)
-                v += c->shift[o];
-            out[o * c->out_stride + p] = v;
+            const float v = c->tile[(size_t)p * c->width + o];
+            out[o * c->out_stride + p] = fmaf(v, c->multiplier[o], c->shift[o]);
         }
 }
 
@@ -292,6 +322,11 @@ static void row_conv(const struct qsv_row_conv *c)
     }
 }
 
+static inline __m256 affine(__m256 v, const struct qsv_dense *d, uint32_t o)
+{
+    return _mm256_fmadd_ps(v, _mm256_set1_ps(d->multiplier[o]), _mm256_set1_ps(d->shift[o]));
+}
+
 static void dense(const struct qsv_dense *d)
 {
     for (uint32_t p = 0; p < d->positions; p += 16)
@@ -314,8 +349,8 @@ static void dense(const struct qsv_dense *d)
             for (uint32_t o = 0; o < 4; o++)
                 if (o4 + o < d->out_ch) {
                     float *out = d->out + (o4 + o) * d->out_stride + p;
-                    _mm256_storeu_ps(out, affine(s[o][0], d->multiplier, d->shift, o4 + o));
-                    _mm256_storeu_ps(out + 8, affine(s[o][1], d->multiplier, d->shift, o4 + o));
+                    _mm256_storeu_ps(out, affine(s[o][0], d, o4 + o));
+                    _mm256_storeu_ps(out + 8, affine(s[o][1], d, o4 + o));
                 }
         }
 }
@@ -332,7 +367,7 @@ static void depthwise(const struct qsv_depthwise *d)
             const __m256 x = _mm256_maskload_ps(d->x + at + d->taps.offset[t], inside);
             s = _mm256_fmadd_ps(_mm256_set1_ps(d->weight[t]), x, s);
         }
-        _mm256_storeu_ps(d->out + at, _mm256_add_ps(_mm256_mul_ps(s, multiplier), shift));
+        _mm256_storeu_ps(d->out + at, _mm256_fmadd_ps(s, multiplier, shift));
     }
 }
 
@@ -422,8 +457,7 @@ static void code_depthwise(const struct qsv_code_depthwise *d)
             const V sum =
                 _mm256_add_epi32(load(sums[0] + p), _mm256_slli_epi32(load(sums[1] + p), 4));
             const __m256 v = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, base));
-            _mm256_storeu_ps(d->out + at + (size_t)p,
-                             _mm256_add_ps(_mm256_mul_ps(v, multiplier), shift));
+            _mm256_storeu_ps(d->out + at + (size_t)p, _mm256_fmadd_ps(v, multiplier, shift));
         }
     }
 }
@@ -435,47 +469,22 @@ static void expand(float *out, const uint64_t *spikes, size_t words)
         store(out + p, _mm256_and_si256(lane_mask((uint32_t)(spikes[p / 64] >> p % 64)), one));
 }
 
-/* round(256 x clip(h)), ties to even */
-static inline V fixed_point(__m256 h)
-{
-    h = _mm256_max_ps(_mm256_min_ps(h, _mm256_set1_ps(128)), _mm256_set1_ps(-128));
-    return _mm256_cvtps_epi32(_mm256_mul_ps(h, _mm256_set1_ps(256)));
-}
-
-static inline int64_t sum_lanes(V v)
-{
-    int32_t lane[LANES];
-    int64_t sum = 0;
-    store(lane, v);
-    for (int i = 0; i < LANES; i++)
-        sum += lane[i];
-    return sum;
-}
-
 static uint64_t lif(const struct qsv_lif_channel *f)
 {
-    const __m256 v_th = _mm256_set1_ps(f->v_th), decay = _mm256_set1_ps(f->decay);
     const size_t words = f->block / QSV_WORD, x_step = f->x_steps > 1 ? f->block : 0;
     uint64_t fired = 0;
     memset(f->spikes, 0, f->steps * words * sizeof *f->spikes);
     for (size_t p = 0; p < f->block; p += LANES) {
         const uint32_t valid = (uint32_t)(qsv_valid_bits(f->positions, p / 64) >> p % 64) & 255;
-        const V keep = lane_mask(valid);
-        __m256 v = _mm256_setzero_ps();
-        V potential = _mm256_setzero_si256();
+        __m256 h, v = _mm256_setzero_ps();
         for (uint32_t t = 0; valid && t < f->steps; t++) {
-            const __m256 in = _mm256_loadu_ps(f->x + t * x_step + p);
-            const __m256 h = _mm256_add_ps(v, _mm256_mul_ps(_mm256_sub_ps(in, v), decay));
-            const __m256 fire = _mm256_cmp_ps(h, v_th, _CMP_GE_OQ);
-            const uint64_t bits = (uint64_t)_mm256_movemask_ps(fire) & valid;
-            v = _mm256_andnot_ps(fire, h);
+            const __m256 x = _mm256_loadu_ps(f->x + t * x_step + p);
+            const uint64_t bits = fire(&v, x, f->v_th, f->decay, &h) & valid;
             f->spikes[t * words + p / 64] |= bits << p % 64;
             fired += (uint64_t)_mm_popcnt_u64(bits);
             if (f->potential)
-                potential = _mm256_add_epi32(potential, _mm256_and_si256(keep, fixed_point(h)));
+                *f->potential += potential_of(h, valid);
         }
-        if (f->potential)
-            *f->potential += sum_lanes(potential);
     }
     return fired;
 }
@@ -530,7 +539,21 @@ static uint64_t weigh(const uint64_t *spikes, uint32_t steps, uint32_t words, co
 }
 
 const struct qsv_kernels qsv_kernels_avx2 = {
-    "avx2",    INDEX_BITS,     make_index, table_bytes, code_conv, list_events, row_conv, dense,
-    depthwise, code_depthwise, expand,     lif,         attend,    add,         weigh,
+    .isa = "avx2",
+    .index_bits = INDEX_BITS,
+    .subsets = true,
+    .make_index = make_index,
+    .table_bytes = table_bytes,
+    .code_conv = code_conv,
+    .list_events = list_events,
+    .row_conv = row_conv,
+    .dense = dense,
+    .depthwise = depthwise,
+    .code_depthwise = code_depthwise,
+    .expand = expand,
+    .lif = lif,
+    .attend = attend,
+    .add = add,
+    .weigh = weigh,
 };
 #endif

@@ -19,7 +19,9 @@ int qsv_kernels_usable(const struct qsv_kernels *k)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (k == &qsv_kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vpopcntdq") &&
+               __builtin_cpu_supports("bmi2");
 #endif
     return k == &qsv_kernels_scalar;
 }

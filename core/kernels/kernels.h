@@ -1,6 +1,8 @@
 /* The engine's inner loops, one table an instruction set. Every table gives the same bits: integer
  * sums are exact; a real-valued sum runs over k in ascending order with fused multiply-add into one
- * accumulator an output; elementwise formulas are written out, one rounding an operation.
+ * accumulator an output; what follows a sum is fma(multiplier, sum, shift); neurons charge by
+ * h = fma(x - v, decay, v), which for a decay of 1/2 rounds like the formula written out. Other
+ * elementwise formulas round each operation.
  *
  * Layouts. A batch's positions are numbered through: time step, then image, then pixel; the
  * positions of one time step are a *block*, padded to a multiple of 64. Values are planar, f32
@@ -21,30 +23,50 @@ enum {
     QSV_OUTPUTS = 4     /* output channels are padded to this, weights with zeros */
 };
 
-/* How the taps of a kernel read a block: output position p reads input position p + offset[tap],
- * where bit p of mask[tap] is set, and 0 elsewhere. */
+/* How the taps of a kernel read a block: output position p reads position p + offset[tap] of plane
+ * plane[tap], where bit p of mask[tap] is set, and 0 elsewhere. A layer of stride 1 and unchanged
+ * size has one plane, its input; others read planes gathered from it (core/engine/grid.h). */
 struct qsv_taps {
     uint32_t n;
     const ptrdiff_t *offset; /* [n] */
+    const uint32_t *plane;   /* [n] */
     const uint64_t *mask;    /* [n][block / 64] */
 };
 
-/* Sums of codes over spikes. Spikes are given as indices: qsv_kernels.index_bits channels of a
- * position are the bits of one byte. */
+/* A layer's integer codes as one table's code_conv reads them; core/kernels/code_weights.h. */
+struct qsv_code_weights {
+    uint32_t taps, groups, out_ch; /* groups of index_bits channels, a tap */
+    uint32_t parts;                /* 1, or 2 nibbles: code = 16 x high + low, low first */
+    bool narrow;                   /* every sum fits 16 bits with a sign */
+    int8_t *codes;                 /* [out_ch, padded][taps][groups x index_bits] */
+    uint8_t *subsets; /* [out_ch / 4, padded][parts][taps x groups][4][16]; NULL: not wanted */
+    uint8_t *then;    /* [out_ch / 4, padded][parts][taps x groups]: what to do behind a group */
+    int32_t *base;    /* [out_ch, padded]: what the looked-up sums are too large by */
+};
+
+/* Sums of codes over spikes, and what follows them. Spikes are given as indices:
+ * qsv_kernels.index_bits channels of a position are the bits of one byte.
+ *
+ * y = fma(multiplier, sum, shift), and residual + y where there is a residual. y goes to `out`, to
+ * neurons, or to both. */
 struct qsv_code_conv {
-    const uint8_t *index; /* [taps or 1][groups][index_stride] */
+    const uint8_t *index; /* [planes][groups][plane_stride / groups] */
     size_t index_stride;  /* positions a group */
-    size_t tap_stride;    /* between the taps' indices; 0 where all taps read the same by offset */
-    uint32_t groups;      /* of channels, a tap */
+    size_t plane_stride;  /* bytes a plane */
     struct qsv_taps taps;
     uint32_t steps, block; /* positions: steps x block */
-    const int8_t *codes;   /* [out_ch, padded][taps][groups x index_bits], padded with zeros */
-    uint32_t out_ch;
-    int code_max;                    /* largest magnitude of a code */
-    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
-    float *out;                      /* [out_ch][out_stride] */
+    uint32_t positions;    /* of a block that are not padding */
+    const struct qsv_code_weights *weights;
+    const float *multiplier, *shift; /* [out_ch] */
+    const float *residual;           /* [out_ch][residual_stride], or NULL */
+    size_t residual_stride;
+    uint32_t residual_steps; /* 1 (the same at every step) or steps */
+    float *out;              /* [out_ch][out_stride], or NULL */
     size_t out_stride;
-    uint8_t *tables; /* working memory: [qsv_kernels.table_bytes(...)], aligned */
+    uint64_t *spikes;   /* [out_ch][steps][block / 64], or NULL */
+    float v_th, decay;  /* of the neurons, as in qsv_lif_channel */
+    int64_t *potential; /* [out_ch], as in qsv_lif_channel; NULL: not wanted */
+    uint8_t *tables;    /* working memory: [qsv_kernels.table_bytes(...)], aligned */
 };
 
 /* Sums of f32 weights over spikes, row by row: out = sum of the rows of the inputs that fired. One
@@ -57,11 +79,11 @@ struct qsv_row_conv {
     uint32_t width;              /* out_ch padded to 16 */
     uint32_t images, h, w, out_h, out_w, in_ch, out_ch;
     uint32_t kernel, step, pad;
-    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
+    const float *multiplier, *shift; /* [out_ch] */
     float *out;                      /* [out_ch][out_stride], from the block's first position on */
     size_t out_stride;
     uint32_t *list; /* working memory: [2][kernel x kernel x in_ch + 16] */
-    float *tile;    /* working memory: [16][width], aligned */
+    float *tile;    /* working memory: [16][width, at least 128], aligned */
 };
 
 /* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p]. */
@@ -71,13 +93,13 @@ struct qsv_dense {
     const float *weight; /* [out_ch, padded, / 4][k][4] */
     uint32_t k, out_ch;
     uint32_t positions;              /* a multiple of 64 */
-    const float *multiplier, *shift; /* [out_ch]; NULL for 1, 0 */
+    const float *multiplier, *shift; /* [out_ch] */
     float *out;                      /* [out_ch][out_stride] */
     size_t out_stride;
 };
 
-/* One channel of a depthwise convolution: out[p] = sum over taps of weight[tap] x[p + offset[tap]].
- */
+/* One channel of a depthwise convolution: out[p] = fma(multiplier, sum over taps of weight[tap]
+ * x[p + offset[tap]], shift). */
 struct qsv_depthwise {
     const float *x;      /* [steps x block] */
     const float *weight; /* [taps] */
@@ -132,9 +154,11 @@ struct qsv_kernels {
      * are silent. */
     void (*make_index)(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                        uint32_t channels, uint32_t positions);
+    bool subsets; /* code_conv reads qsv_code_weights.subsets */
     /* Bytes of working memory that code_conv needs for a layer. */
     size_t (*table_bytes)(uint32_t taps, uint32_t groups);
-    void (*code_conv)(const struct qsv_code_conv *c);
+    /* Returns spikes fired. */
+    uint64_t (*code_conv)(const struct qsv_code_conv *c);
     /* Lists the channels that fired at each position, ascending; *events may be written 16 past the
      * last. */
     void (*list_events)(uint16_t *events, uint32_t *first_event, const uint8_t *index,

@@ -2,8 +2,9 @@
  *
  * A group is the codes of one index; its table holds the sum of every subset. Entries are made
  * unsigned by adding the magnitude of the group's negative codes. Looked-up bytes of consecutive
- * groups are added as bytes as long as no position can pass 255, then widened to 16 bits, which are
- * emptied into 32 bits before they can pass 65535.
+ * groups are added as bytes as long as no position can pass 255, then widened to 16 bits. Where the
+ * sums themselves fit 16 bits with a sign, these may wrap around; else they are emptied into 32
+ * bits before they can pass 65535.
  */
 #ifndef QSV_SUBSETS_H
 #define QSV_SUBSETS_H
@@ -42,34 +43,6 @@ static inline void qsv_subset_sums(uint8_t *entry, const int8_t *codes, uint32_t
     for (uint32_t b = 0; b < n; b++)
         for (uint32_t i = 0; i < 1u << b; i++)
             entry[i | 1u << b] = (uint8_t)(entry[i] + qsv_code_part(codes[b], nibble));
-}
-
-/* For outputs o4 .. o4 + 3: what to do behind each of the n groups, and what each output's sum will
- * be too large by. */
-static inline void qsv_subset_schedule(uint8_t *then, int32_t base[QSV_OUTPUTS],
-                                       const struct qsv_code_conv *c, uint32_t o4,
-                                       uint32_t index_bits, int nibble)
-{
-    const uint32_t n = c->taps.n * c->groups;
-    int bytes[QSV_OUTPUTS] = {0}, words[QSV_OUTPUTS] = {0}, span[QSV_OUTPUTS];
-    memset(base, 0, QSV_OUTPUTS * sizeof *base);
-    for (uint32_t k = 0; k < n; k++) {
-        bool widen = false, empty = false;
-        for (uint32_t o = 0; o < QSV_OUTPUTS; o++) {
-            const int8_t *codes = c->codes + ((size_t)(o4 + o) * n + k) * index_bits;
-            base[o] += qsv_subset_negative(codes, index_bits, nibble, &span[o]);
-            widen |= bytes[o] + span[o] > 255;
-            empty |= words[o] + span[o] > 65535;
-        }
-        if (k && (widen || empty))
-            then[k - 1] = empty ? QSV_EMPTY : QSV_WIDEN;
-        for (int o = 0; o < QSV_OUTPUTS; o++) {
-            bytes[o] = span[o] + (widen || empty ? 0 : bytes[o]);
-            words[o] = span[o] + (empty ? 0 : words[o]);
-        }
-        then[k] = QSV_GO_ON;
-    }
-    then[n - 1] = QSV_EMPTY;
 }
 
 /* Rows of a depthwise kernel of at most QSV_MAX_WINDOW: widen behind which. Returns the base. */

@@ -137,7 +137,7 @@ mv "$TMP/bin/sbatch.away" "$TMP/bin/sbatch"
 queue
 submitted
 ends() { # name, status of the launcher, expected status, requeued or not, job.end, what qsvit noted
-    stub srun "${6:+echo $6 >$TMP/r/job.status; }exit $2"
+    stub srun "${6:+echo $6 >$TMP/r/job.status.42; }exit $2"
     job STATE="${STATE:-}" PREEMPT="${PREEMPT:-}"
     same "$1: status" "$3" "$status"
     same "$1: requeued" "$4" "$(calls scontrol | grep -q '^scontrol requeue 42$' && echo yes || echo no)"
@@ -171,7 +171,7 @@ rm -rf "$TMP/r/headway"
 job SLURM_RESTART_COUNT=5
 same 'restarted often enough: it ends' '75 42' "$(cat "$TMP/r/job.end")"
 holds 'restarted often enough: it says so' 'no more than 5 are allowed'
-same 'started as asked for' "srun --mpi=pmix --kill-on-bad-exit=1 $QSVIT run $TMP/r/job.yaml --paths-from $TMP --run $TMP/r --status-file $TMP/r/job.status" "$(calls srun)"
+same 'started as asked for' "srun --mpi=pmix --kill-on-bad-exit=1 $QSVIT run $TMP/r/job.yaml --paths-from $TMP --run $TMP/r --status-file $TMP/r/job.status.42" "$(calls srun)"
 
 # The controller is away for a moment.
 stub scontrol 'if [ "$1" = show ]; then [ -e "$TMP/away" ] && echo JobState=RUNNING || { : >"$TMP/away"; exit 1; }; fi'
@@ -195,7 +195,7 @@ signalled() { # name, signal, what srun does, expected status, requeued or not
 loop='trap "exit 75" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done'
 signalled 'time limit' USR1 "$loop" 75 yes
 signalled 'preemption' TERM "$loop" 75 yes
-signalled 'asked to stop at its end' USR1 'trap "echo 0 >$TMP/r/job.status; exit 0" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 0 no
+signalled 'asked to stop at its end' USR1 'trap "echo 0 >$TMP/r/job.status.42; exit 0" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 0 no
 signalled 'before it could say so' USR1 ': >"$TMP/ready"; exec sleep 100' 138 yes
 signalled 'the launcher is ended, too' TERM 'trap "exit 1" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 1 yes
 # Slowly: the ranks take their time, and the wait must not end before them.
@@ -242,7 +242,7 @@ job SLURM_RESTART_COUNT=1
 same 'no scontrol: restarted by Slurm it has its successor already' '' "$(calls sbatch)"
 holds 'no scontrol: which goes on' 'job 43 goes on'
 rm -f "$TMP/r/headway"
-stub srun 'echo 0 >"$TMP/r/job.status"'
+stub srun 'echo 0 >"$TMP/r/job.status.42"'
 job
 same 'no scontrol: the successor is taken back at the end' 'scancel 43' "$(calls scancel)"
 job QSV_RESTARTED=1

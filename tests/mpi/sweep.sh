@@ -22,6 +22,7 @@ quantizer:
 shard_images: 8
 task_seconds: 0.02
 ranks: ${ranks:-3}
+threads: ${threads:-1}
 run: $TMP/$1
 YAML
     echo "$file"

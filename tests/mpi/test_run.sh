@@ -24,6 +24,20 @@ for n in 2 3 8; do
     equal "$n ranks give the same" "ranks$n"
 done
 
+for n in 1 3; do
+    run env -u OMP_NUM_THREADS "$QSVIT" run "$(ranks=$n threads=2 spec "threads$n")"
+    same "$n ranks of two threads run" 0 "$status"
+    same "$n ranks of two threads say so" 1 "$(printf '%s\n' "$err" | grep -c 'of 2 threads')"
+    equal "$n ranks of two threads give the same" "threads$n"
+done
+run env OMP_NUM_THREADS=7 taskset -c 0 "$QSVIT" run "$(ranks=2 spec narrow)" --threads 3
+same 'three threads on one core run' 0 "$status"
+same 'a mask of fewer cores than threads is told' 1 \
+    "$(printf '%s\n' "$err" | grep -c 'has 1 for 3; ')"
+same 'OMP_NUM_THREADS is told to count for nothing' 1 \
+    "$(printf '%s\n' "$err" | grep -c '^OMP_NUM_THREADS is 7, but')"
+equal 'three threads on one core give the same' narrow
+
 run "$QSVIT" run "$TMP/alone.yaml" --ranks 2
 same 'a finished run can be run again' 0 "$status"
 same 'nothing is evaluated again' '' "$(printf '%s\n' "$err" | grep 'images/s')"

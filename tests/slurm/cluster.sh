@@ -38,6 +38,7 @@ CredType=cred/munge
 StateSaveLocation=$cluster/state
 SlurmdSpoolDir=$cluster/spool-%n
 SlurmctldPidFile=$cluster/slurmctld.pid
+TmpFS=$cluster/tmp
 SlurmdPidFile=$cluster/slurmd-%n.pid
 SlurmctldLogFile=$cluster/slurmctld.log
 SlurmdLogFile=$cluster/slurmd-%n.log
@@ -126,14 +127,21 @@ keep_logs() {
     echo "# the logs of Slurm and of the jobs are kept: $cluster"
 }
 
-# At once, whatever goes on: daemons first, so that nothing new is started.
-stop_cluster() {
-    local pid pids
-    [ ${#daemons[@]} -gt 0 ] || return 0
-    for pid in "${daemons[@]}"; do
-        kill -9 "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
+ended() { # pid...
+    local pid
+    for pid; do
+        ! kill -0 "$pid" 2>/dev/null || return 1
     done
+}
+
+# Within seconds, whatever goes on: daemons first, so that nothing new is started.
+stop_cluster() {
+    local pids
+    [ ${#daemons[@]} -gt 0 ] || return 0
+    kill "${daemons[@]}" 2>/dev/null
+    await 3 ended "${daemons[@]}"
+    kill -9 "${daemons[@]}" 2>/dev/null
+    wait "${daemons[@]}" 2>/dev/null
     daemons=()
     while pids=$(job_processes) && [ -n "$pids" ]; do
         # shellcheck disable=SC2086
@@ -147,21 +155,29 @@ stop_cluster() {
     fi
 }
 
-# A node that fails, and comes back.
 start_node() { # n1
     daemon "slurmd-$1" slurmd -D -N "$1"
     node_pid[${1#n}]=${daemons[-1]}
 }
 
-stop_node() { # n1
+# A node that dies with all that runs on it, a job of ours; Slurm would only notice in minutes.
+lose_node() { # n1, job
     kill -9 "${node_pid[${1#n}]}"
     wait "${node_pid[${1#n}]}" 2>/dev/null
+    # shellcheck disable=SC2046
+    kill -9 $(processes_of "$2")
+    scontrol update NodeName="$1" State=DOWN Reason=lost
+}
+
+return_node() { # n1
+    start_node "$1"
+    scontrol update NodeName="$1" State=RESUME
 }
 
 start_cluster() {
     trap 'stop_cluster; rm -rf "$TMP"' EXIT
     rm -rf "$cluster"
-    mkdir -p "$cluster/state" "$cluster/spool-n1" "$cluster/spool-n2"
+    mkdir -p "$cluster/state" "$cluster/tmp" "$cluster/spool-n1" "$cluster/spool-n2"
     head -c 1024 /dev/urandom >"$cluster/munge.key"
     chmod 400 "$cluster/munge.key"
     write_conf

@@ -169,25 +169,12 @@ t_kill() {
     same 'a killed rank: the job restarted itself' 1 "$(log_of kill | grep -c 'back into the queue, restart 1$')"
 }
 
-# A rank crashes, as it would again: that is for people to look at.
-t_crash() {
-    submit_and_wait crash 'launcher: srun' "$slowly"
-    kill -SEGV "$(workers "$job" | tail -n 1)"
-    await 60 over "$job"
-    same 'a crashed rank: the job has failed' FAILED "$(state "$job")"
-    same 'a crashed rank: with its status' 139 "$(exit_code "$job")"
-    run "$QSVIT" status "$job"
-    holds 'a crashed rank: status shows it' 'last error'
-}
-
 # A node dies and comes back: Slurm requeues the job itself.
 t_node() {
     submit_and_wait node 'launcher: srun' 'sbatch_options: [--nodelist=n1]' "$slowly"
-    stop_node n1
-    # shellcheck disable=SC2046
-    kill -9 $(processes_of "$job")
+    lose_node n1 "$job"
     sed -i 's/^qsvit host [^ ]*/qsvit host elsewhere/' "$TMP/node/lock"
-    start_node n1
+    return_node n1
     resumed 'a lost node' node "$job"
 }
 
@@ -332,7 +319,7 @@ t_doctor() {
 run "$QSVIT" run "$(granularity=layer sensitivity_images=96 ranks=3 spec whole)"
 same 'an undisturbed run' 0 "$status"
 if [ $# = 0 ]; then
-    set -- submit requeue cancel kill crash node preempt_requeue preempt_grace preempt_cancel term \
+    set -- submit requeue cancel kill node preempt_requeue preempt_grace preempt_cancel term \
         mpirun mpirun_term mpirun_kill local fail vain no_scontrol apart refused odd doctor limit
 fi
 case " $* " in *' limit '*) begin_limit ;; esac

@@ -30,10 +30,12 @@ run='/scratch/me/it'\''s 100%'
 folder=/home/me
 max_restarts=12
 
-# Starts the ranks. job.yaml is the spec as it was submitted.
+# Starts the ranks. job.yaml is the spec as it was submitted; how it ended is noted for this script,
+# because a launcher's status may be that of a rank which it has killed itself.
+noted=$run/job.status.${SLURM_JOB_ID:-0}
 launch() {
-    exec srun --mpi=pmix_v4 --kill-on-bad-exit=1 --cpu-bind=cores "$qsvit" run "$run/job.yaml" \
-        --paths-from "$folder" --run "$run" --status-file "$run/job.status"
+    exec srun --mpi=pmix_v4 --kill-on-bad-exit=1 --cpus-per-task=2 --cpu-bind=cores "$qsvit" run "$run/job.yaml" \
+        --paths-from "$folder" --run "$run" --status-file "$noted"
 }
 
 # Restarts so far: of this job, and of those that it is the successor of.
@@ -123,7 +125,7 @@ fi
 say "restart $restarts on ${SLURM_JOB_NODELIST:-this machine}"
 "$qsvit" headway "$run" "$restarts" || finish $? # not for ever, where nothing gets recorded
 status=75 said=''
-rm -f "$run/job.status"
+rm -f "$noted"
 if [ $signals = 0 ]; then
     launch &
     ranks=$!
@@ -133,12 +135,12 @@ if [ $signals = 0 ]; then
         wait "$ranks" || status=$?
         [ "$before" != "$signals" ] || break
     done
-    said=$(cat "$run/job.status" 2>/dev/null) || :
+    said=$(cat "$noted" 2>/dev/null) || :
+    rm -f "$noted"
     say "the launcher has ended with status $status, qsvit with ${said:-none}"
 fi
 
-# A launcher's status may be that of a rank which it has killed itself. What qsvit has noted counts:
-# a number, or "begun" where it was ended before it could tell.
+# What qsvit has noted counts: a number, or "begun" where it was ended before it could tell.
 case $said in
 [0-9]*) status=$said ;;
 begun) # from outside, unless by a fault of its own, to which it would come again

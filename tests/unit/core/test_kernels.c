@@ -151,34 +151,37 @@ static void drop_conv(struct conv_data *d)
     free(d->spikes_memory);
 }
 
-static void run_codes(const struct qsv_kernels *k, struct conv_data *d, const struct qsv_weights *w,
-                      float *out, size_t stride)
+/* Runs code_conv; what goes out where is set in `call` already. */
+static uint64_t run_codes(const struct qsv_kernels *k, struct conv_data *d,
+                          const struct qsv_weights *w, struct qsv_code_conv *call)
 {
     const struct qsv_layer *l = &d->layer;
-    const uint32_t groups = (l->in_ch + k->index_bits - 1) / k->index_bits,
-                   taps = l->kernel * l->kernel;
-    const size_t slack = (size_t)(l->pad * l->in.w + l->pad + 64);
-    uint8_t *index_memory = qsv_alloc_aligned((size_t)taps * groups * d->out.n + 2 * slack, 1);
-    uint8_t *index = index_memory + slack;
-    uint8_t *tables = qsv_alloc_aligned(k->table_bytes(taps, groups), 1);
-    struct qsv_code_conv call = {index,         d->out.n,     0,        groups,    d->geometry.taps,
-                                 d->out.steps,  d->out.block, w->codes, l->out_ch, w->code_max,
-                                 d->multiplier, d->shift,     out,      stride,    tables};
-    if (qsv_layer_is_same(l)) {
-        k->make_index(index, d->out.n, d->spikes, l->in_ch, (uint32_t)d->out.n);
-    } else {
-        uint64_t *gathered = qsv_alloc((size_t)taps * l->in_ch * (d->out.n / 64) + 1, 8);
-        qsv_grid_gather(gathered, d->spikes, l, d->in.images, d->in.steps);
-        call.tap_stride = groups * d->out.n;
-        for (uint32_t t = 0; t < taps; t++)
-            k->make_index(index + t * call.tap_stride, d->out.n,
-                          gathered + (size_t)t * l->in_ch * (d->out.n / 64), l->in_ch,
-                          (uint32_t)d->out.n);
-        free(gathered);
-    }
-    k->code_conv(&call);
-    free(index_memory);
-    free(tables);
+    const uint32_t groups = w->sums.groups;
+    const size_t slack = round_up(l->pad * l->in.w + l->pad + 128, 64);
+    uint8_t *memory =
+        qsv_alloc_aligned(qsv_layer_planes(l) * groups * d->out.n + 2 * slack + d->in.n, 1);
+    uint8_t *input = qsv_alloc_aligned(groups * d->in.n, 1), *index = memory + slack;
+    k->make_index(input, d->in.n, d->spikes, l->in_ch, (uint32_t)d->in.n);
+    if (qsv_layer_is_same(l))
+        memcpy(index, input, groups * d->in.n);
+    else
+        qsv_grid_gather(index, input, &d->geometry, l, groups, d->in.steps);
+    call->index = index;
+    call->index_stride = d->out.n;
+    call->plane_stride = groups * d->out.n;
+    call->taps = d->geometry.taps;
+    call->steps = d->out.steps;
+    call->block = d->out.block;
+    call->positions = d->out.images * d->out.h * d->out.w;
+    call->weights = &w->sums;
+    call->multiplier = d->multiplier;
+    call->shift = d->shift;
+    call->tables = qsv_alloc_aligned(k->table_bytes(w->sums.taps, groups), 1);
+    const uint64_t fired = k->code_conv(call);
+    free(memory);
+    free(input);
+    free(call->tables);
+    return fired;
 }
 
 static void run_rows(const struct qsv_kernels *k, struct conv_data *d, const struct qsv_weights *w,
@@ -191,7 +194,7 @@ static void run_rows(const struct qsv_kernels *k, struct conv_data *d, const str
     uint16_t *events = qsv_alloc((size_t)pixels * l->in_ch + 32, 2);
     uint32_t *first = qsv_alloc(pixels + 1, 4),
              *list = qsv_alloc(2 * ((size_t)l->kernel * l->kernel * l->in_ch + 16), 4);
-    float *tile = qsv_alloc_aligned((size_t)16 * w->width, 4);
+    float *tile = qsv_alloc_aligned((size_t)16 * (w->width + 128), 4);
     struct qsv_row_conv call = {events,    first,     w->values, w->width, d->in.images,
                                 d->in.h,   d->in.w,   d->out.h,  d->out.w, l->in_ch,
                                 l->out_ch, l->kernel, l->stride, l->pad,   d->multiplier,
@@ -214,17 +217,19 @@ static void check_conv(const struct qsv_kernels *k, const struct conv_case *t, u
     struct conv_data d;
     struct qsv_weights w;
     make_conv(&d, t, seed);
-    assert_int_equal(qsv_weights_init(&w, &d.layer, &d.entry, k->index_bits, NULL), QSV_OK);
+    assert_int_equal(qsv_weights_init(&w, &d.layer, &d.entry, k, NULL), QSV_OK);
     size_t stride = d.out.n + 64;
     float *out = qsv_alloc_aligned(t->out_ch * stride, sizeof *out);
-    (t->code_max ? run_codes : run_rows)(k, &d, &w, out, stride);
+    if (t->code_max)
+        run_codes(k, &d, &w, &(struct qsv_code_conv){.out = out, .out_stride = stride});
+    else
+        run_rows(k, &d, &w, out, stride);
     for (uint32_t o = 0; o < t->out_ch; o++)
         for (uint32_t f = 0; f < t->steps * t->images; f++)
             for (uint32_t p = 0; p < d.out.h * d.out.w; p++) {
                 float want = by_definition(&d.layer, &d.entry, d.spikes, &d.in, o, f, p / d.out.w,
                                            p % d.out.w);
-                want = want * d.multiplier[o];
-                want = want + d.shift[o];
+                want = fmaf(want, d.multiplier[o], d.shift[o]);
                 float got = out[o * stride + (size_t)(f / t->images) * d.out.block +
                                 (size_t)(f % t->images) * d.out.h * d.out.w + p];
                 if (memcmp(&want, &got, sizeof got))
@@ -234,6 +239,66 @@ static void check_conv(const struct qsv_kernels *k, const struct conv_case *t, u
                         (double)got, (double)want);
             }
     free(out);
+    qsv_weights_fini(&w);
+    drop_conv(&d);
+}
+
+/* The residual and the neurons that code_conv takes over, against the same one after the other. */
+static void check_fused(const struct qsv_kernels *k, const struct conv_case *t, uint32_t kind)
+{
+    struct conv_data d;
+    struct qsv_weights w;
+    struct qsv_rng r;
+    make_conv(&d, t, SEED);
+    qsv_rng_seed(&r, kind);
+    assert_int_equal(qsv_weights_init(&w, &d.layer, &d.entry, k, NULL), QSV_OK);
+    const size_t stride = d.out.n + 64, words = d.out.block / 64;
+    const bool keeps = kind & 1, adds = kind & 2, once = kind & 4;
+    float *sum = qsv_alloc_aligned(t->out_ch * stride, sizeof *sum),
+          *out = qsv_alloc_aligned(t->out_ch * stride, sizeof *out);
+    float *residual = random_values(&r, t->out_ch * stride);
+    uint64_t *want = qsv_alloc(t->out_ch * t->steps, words * 8),
+             *got = qsv_alloc(t->out_ch * t->steps, words * 8), fired = 0;
+    int64_t want_sum[256], got_sum[256];
+    memset(got, 0xff, t->out_ch * t->steps * words * 8);
+    struct qsv_code_conv call = {.out = sum, .out_stride = stride};
+    run_codes(k, &d, &w, &call);
+    for (uint32_t o = 0; o < t->out_ch; o++) {
+        want_sum[o] = got_sum[o] = o;
+        for (size_t p = 0; adds && p < d.out.n; p++)
+            sum[o * stride + p] += residual[o * stride + (once ? p % d.out.block : p)];
+        struct qsv_lif_channel f = {sum + o * stride,
+                                    want + o * t->steps * words,
+                                    t->steps,
+                                    t->steps,
+                                    d.out.block,
+                                    call.positions,
+                                    0.75f,
+                                    0.4f,
+                                    &want_sum[o]};
+        fired += qsv_kernels_scalar.lif(&f);
+    }
+    struct qsv_code_conv fused = {.out = keeps ? out : NULL,
+                                  .out_stride = stride,
+                                  .residual = adds ? residual : NULL,
+                                  .residual_stride = stride,
+                                  .residual_steps = once ? 1 : t->steps,
+                                  .spikes = got,
+                                  .v_th = 0.75f,
+                                  .decay = 0.4f,
+                                  .potential = kind & 8 ? got_sum : NULL};
+    assert_int_equal(run_codes(k, &d, &w, &fused), fired);
+    assert_memory_equal(want, got, t->out_ch * t->steps * words * 8);
+    for (uint32_t o = 0; o < t->out_ch; o++)
+        assert_int_equal(got_sum[o], kind & 8 ? want_sum[o] : o);
+    for (size_t i = 0; keeps && i < t->out_ch * stride; i++)
+        if (i % stride < d.out.n && i % stride % d.out.block < call.positions)
+            assert_memory_equal(&sum[i], &out[i], sizeof *out);
+    free(sum);
+    free(out);
+    free(residual);
+    free(want);
+    free(got);
     qsv_weights_fini(&w);
     drop_conv(&d);
 }
@@ -250,6 +315,15 @@ static void test_conv(void **state)
     for (size_t c = 0; c < sizeof conv_cases / sizeof *conv_cases; c++)
         for (uint64_t seed = SEED; seed < SEED + 3; seed++)
             check_conv(k, &conv_cases[c], seed);
+}
+
+static void test_fused(void **state)
+{
+    (void)state;
+    EACH_TABLE(k)
+    for (size_t c = 0; c < sizeof conv_cases / sizeof *conv_cases; c++)
+        for (uint32_t kind = 0; conv_cases[c].code_max && kind < 16; kind++)
+            check_fused(k, &conv_cases[c], kind);
 }
 
 /* Accumulates counted by classes of reach are those of the definition. */
@@ -293,6 +367,7 @@ static void test_dense(void **state)
         size_t stride = n + 64;
         float *x = random_values(&r, k * stride),
               *w = random_values(&r, (size_t)k * round_up(o, 4));
+        static const float zeros[128];
         float *m = random_values(&r, o), *want = random_values(&r, o * stride),
               *got = random_values(&r, o * stride);
         for (uint32_t c = 0; c < o; c++)
@@ -300,11 +375,11 @@ static void test_dense(void **state)
                 float sum = 0;
                 for (uint32_t j = 0; j < k; j++)
                     sum = fmaf(w[((size_t)(c / 4) * k + j) * 4 + c % 4], x[j * stride + p], sum);
-                want[c * stride + p] = sum * m[c];
+                want[c * stride + p] = fmaf(sum, m[c], zeros[c]);
             }
         EACH_TABLE(t)
         {
-            struct qsv_dense d = {x, stride, w, k, o, n, m, NULL, got, stride};
+            struct qsv_dense d = {x, stride, w, k, o, n, m, zeros, got, stride};
             t->dense(&d);
             for (uint32_t c = 0; c < o; c++)
                 assert_memory_equal(want + c * stride, got + c * stride, n * sizeof *got);
@@ -373,8 +448,7 @@ static void test_depthwise(void **state)
                     else if (spikes[at / 64] >> at % 64 & 1)
                         sum += (float)codes[t];
                 }
-                sum = sum * 0.75f;
-                sum = sum + 0.5f;
+                sum = fmaf(sum, 0.75f, 0.5f);
                 assert_memory_equal(&sum, &out[p], sizeof sum);
             }
         }
@@ -511,10 +585,11 @@ static void test_add_and_expand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),   cmocka_unit_test(test_weigh),
-        cmocka_unit_test(test_dense),  cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_lif),    cmocka_unit_test(test_lif_by_hand),
-        cmocka_unit_test(test_attend), cmocka_unit_test(test_add_and_expand),
+        cmocka_unit_test(test_conv),           cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_weigh),          cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_depthwise),      cmocka_unit_test(test_lif),
+        cmocka_unit_test(test_lif_by_hand),    cmocka_unit_test(test_attend),
+        cmocka_unit_test(test_add_and_expand),
     };
     for (size_t i = 1; qsv_kernels_built[i]; i++)
         if (!qsv_kernels_usable(qsv_kernels_built[i]))

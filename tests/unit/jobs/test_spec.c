@@ -40,11 +40,11 @@ static void test_unknown_keys(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        {LEAST "modle: m\n",
-         "d/c.yaml:4: unknown key 'modle', allowed are: model, pins, "
-         "shard_images, ranks, task_seconds, worker_timeout_s, flush_interval_s, run, dataset, "
-         "calibration, search, "
-         "quantizer, constraint, energy, scheduler; did you mean 'model'?"},
+        {LEAST "modle: m\n", "d/c.yaml:4: unknown key 'modle', allowed are: model, pins, "
+                             "shard_images, ranks, threads, task_seconds, worker_timeout_s, "
+                             "flush_interval_s, run, dataset, "
+                             "calibration, search, "
+                             "quantizer, constraint, energy, scheduler; did you mean 'model'?"},
         {LEAST "Run: r\n", "unknown key 'Run', allowed are"},
         {LEAST "Run: r\n", "did you mean 'run'?"},
         {LEAST "serach:\n  seed: 1\n", "d/c.yaml:4: unknown key 'serach'"},
@@ -230,6 +230,8 @@ static void test_defaults(void **state)
     assert_int_equal(h->nodes, 1);
     assert_int_equal(h->ranks_per_node, 0);
     assert_int_equal(h->threads_per_rank, 1);
+    assert_int_equal(s->threads, 1);
+    assert_int_equal(qsv_spec_cores(s), 1);
     assert_int_equal(h->launcher_options.n + h->sbatch_options.n + h->setup.n, 0);
     assert_string_equal(h->mail_type, "END,FAIL");
     assert_int_equal(h->signal_lead_s, 120);
@@ -244,7 +246,7 @@ static void test_every_key(void **state)
 {
     (void)state;
     static const char text[] =
-        "run: /abs/r\nmodel: ../m.h5\nranks: 7\ntask_seconds: .5\nshard_images: 64\n"
+        "run: /abs/r\nmodel: ../m.h5\nranks: 7\nthreads: 3\ntask_seconds: .5\nshard_images: 64\n"
         "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6}\n"
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
         "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
@@ -271,6 +273,8 @@ static void test_every_key(void **state)
     assert_string_equal(s->run, "/abs/r");
     assert_string_equal(s->model, "d/../m.h5");
     assert_int_equal(s->ranks, 7);
+    assert_int_equal(s->threads, 3);
+    assert_int_equal(qsv_spec_cores(s), 4); /* the scheduler sets aside more */
     assert_true(s->task_seconds == 0.5);
     assert_true(s->worker_timeout_s == 45);
     assert_true(s->flush_interval_s == 1.5);
@@ -303,7 +307,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 16);
+    assert_int_equal(s->pins[2].line, 17);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;

@@ -77,6 +77,25 @@ static void the_answers_are_those_of_the_reference(void **state)
     qsv_measured_fini(&m);
 }
 
+static void threads_change_nothing(void **state)
+{
+    struct stage *s = *state;
+    struct qsv_measured want, got;
+    const struct qsv_measure_options how = {.threads = 3};
+    const struct qsv_graph *g = &s->loaded.model->graph;
+    assert_int_equal(qsv_loaded_build(&s->loaded, NULL, &quantizer, &err), QSV_OK);
+    measure(s, NULL, &want);
+    assert_int_equal(qsv_measure(&got, s->loaded.model, s->loaded.network, &s->images, &how, &err),
+                     QSV_OK);
+    assert_true(want.threads == 1 && got.threads == 3);
+    assert_memory_equal(want.logits, got.logits, N * CLASSES * sizeof *got.logits);
+    assert_memory_equal(want.lif_spikes, got.lif_spikes, g->n_lifs * sizeof *got.lif_spikes);
+    assert_memory_equal(want.site_ac, got.site_ac, g->n_layers * sizeof *got.site_ac);
+    assert_true(want.loss_sum == got.loss_sum);
+    qsv_measured_fini(&want);
+    qsv_measured_fini(&got);
+}
+
 static uint64_t sum_of(hid_t spikes, const char *name, unsigned rank, const hsize_t *expected)
 {
     hsize_t dims[5];
@@ -151,7 +170,7 @@ static void a_stop_leaves_no_trace(void **state)
     struct qsv_measured m;
     volatile sig_atomic_t flag = 1;
     const struct qsv_stop stop = {.flag = &flag};
-    const struct qsv_measure_options how = {s->trace, &stop};
+    const struct qsv_measure_options how = {s->trace, &stop, 0};
     assert_int_equal(qsv_loaded_build(&s->loaded, NULL, &quantizer, &err), QSV_OK);
     assert_int_equal(qsv_measure(&m, s->loaded.model, s->loaded.network, &s->images, &how, &err),
                      QSV_ESTOPPED);
@@ -200,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(the_answers_are_those_of_the_reference),
+        CASE(threads_change_nothing),
         CASE(a_trace_holds_every_spike),
         CASE(a_trace_that_cannot_be_written_is_an_error),
         CASE(a_stop_leaves_no_trace),

@@ -36,6 +36,7 @@ static struct qsv_message a_hello(void)
                             .host = "node7",
                             .isa = "avx2",
                             .pid = 4711,
+                            .cores = 2,
                             .spec = 5};
     h->identity = (struct qsv_identity){.model = 1,
                                         .dataset = 2,
@@ -107,6 +108,7 @@ static void each_message_comes_over(void **state)
     assert_string_equal(got.u.hello.host, "node7");
     assert_string_equal(got.u.hello.isa, "avx2");
     assert_int_equal(got.u.hello.pid, 4711);
+    assert_int_equal(got.u.hello.cores, 2);
     assert_int_equal(got.u.hello.spec, 5);
     assert_int_equal(qsv_identity_hash(&got.u.hello.identity),
                      qsv_identity_hash(&m.u.hello.identity));

@@ -23,7 +23,7 @@ struct bench {
     struct qsv_trial_setting trials[N_TRIALS]; /* f32, last layer int4, first layer int4, int8 */
 };
 
-static struct qsv_workbench *make_bench(struct bench *b)
+static struct qsv_workbench *make_bench_of(struct bench *b, uint32_t threads)
 {
     struct qsv_workbench *bench;
     struct qsv_workbench_setup setup = {.model = b->in.model,
@@ -31,9 +31,15 @@ static struct qsv_workbench *make_bench(struct bench *b)
                                         .images = {&b->in.images[0], &b->in.images[1]},
                                         .partition = &b->in.partition,
                                         .shape = b->in.run.shape,
-                                        .stop = &b->stop};
+                                        .stop = &b->stop,
+                                        .threads = threads};
     assert_int_equal(qsv_workbench_create(&bench, &setup, &err), QSV_OK);
     return bench;
+}
+
+static struct qsv_workbench *make_bench(struct bench *b)
+{
+    return make_bench_of(b, 0);
 }
 
 static int setup(void **state)
@@ -105,6 +111,23 @@ static void company_and_order_change_nothing(void **state)
     }
     for (int i = 0; i < N_TRIALS; i++)
         qsv_record_fini(&together[i]);
+}
+
+static void threads_change_nothing(void **state)
+{
+    struct bench *b = *state;
+    for (uint32_t threads = 2; threads < 5; threads++) {
+        struct qsv_record want[N_TRIALS], got[N_TRIALS];
+        struct qsv_workbench *bench = make_bench_of(b, threads);
+        evaluate(b->bench, b->trials, N_TRIALS, SHARD, want);
+        evaluate(bench, b->trials, N_TRIALS, SHARD, got);
+        for (int i = 0; i < N_TRIALS; i++) {
+            assert_same(b, &want[i], &got[i]);
+            qsv_record_fini(&want[i]);
+            qsv_record_fini(&got[i]);
+        }
+        qsv_workbench_destroy(bench);
+    }
 }
 
 static void records_say_what_happened(void **state)
@@ -215,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(company_and_order_change_nothing),
+        cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(records_say_what_happened),
         cmocka_unit_test(an_exported_network_gives_the_same_record),
         cmocka_unit_test(another_models_file_is_refused),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,44 @@ static void test_words(void **state)
         qsv_words_fini(&words);
     }
     assert_null(qsv_launcher_find("local")->words);
+}
+
+/* A rank of several threads gets as many cores, unless the spec's own options place it. */
+static void test_cores_of_a_rank(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *launcher, *option;
+        uint32_t cores;
+        const char *words;
+    } cases[] = {
+        {"srun", NULL, 1, "srun --mpi=pmix --kill-on-bad-exit=1"},
+        {"srun", NULL, 4,
+         "srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=4 --cpu-bind=cores"},
+        {"srun", "--cpu-bind=none", 4,
+         "srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=4 --cpu-bind=none"},
+        {"srun", "-l", 4,
+         "srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=4 --cpu-bind=cores -l"},
+        {"mpirun", NULL, 1, "mpirun"},
+        {"mpirun", NULL, 4, "mpirun --map-by slot:PE=4"},
+        {"mpirun", "--map-by node:PE=4", 4, "mpirun --map-by node:PE=4"},
+        {"mpirun", "--bind-to none", 4, "mpirun --bind-to none"},
+        {"mpirun", "-q", 2, "mpirun --map-by slot:PE=2 -q"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *options[] = {(char *)cases[i].option};
+        const struct qsv_spec_scheduler how = {
+            .mpi = "pmix", .launcher_options = {options, cases[i].option ? 1 : 0}};
+        const struct qsv_launch launch = {.cores = cases[i].cores, .how = &how};
+        struct qsv_words words = {0};
+        char line[256] = "";
+        qsv_launcher_find(cases[i].launcher)->words(&words, &launch);
+        for (size_t k = 0; k < words.n; k++)
+            snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s", k ? " " : "",
+                     words.list[k]);
+        assert_string_equal(line, cases[i].words);
+        qsv_words_fini(&words);
+    }
 }
 
 /* srun would ask for an allocation of its own, and wait for it. */
@@ -137,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_cores_of_a_rank),
         cmocka_unit_test(test_srun_outside_of_a_job),
         cmocka_unit_test(test_rank_info),
         cmocka_unit_test(test_take_output_of_nobody),

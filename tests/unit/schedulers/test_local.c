@@ -57,6 +57,21 @@ static void test_one_rank_more_than_cores(void **state)
     qsv_local_plan_fini(&p);
 }
 
+static void test_ranks_of_several_cores(void **state)
+{
+    static const struct {
+        uint32_t machine, rank, ranks;
+    } rows[] = {{6, 0, 7}, {6, 1, 7}, {6, 2, 4}, {7, 2, 4}, {6, 6, 2}, {6, 9, 2}, {1, 1, 2}};
+    struct qsv_local_plan p;
+    struct qsv_launch launch = {.cores = 2, .argv = arguments};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(qsv_local_ranks(rows[i].machine, rows[i].rank), rows[i].ranks);
+    assert_int_equal(qsv_local_plan_create(&p, &launch, &machine, NULL), QSV_OK);
+    assert_string_equal(p.argv.list[5], "4");
+    qsv_local_plan_fini(&p);
+}
+
 static void test_root_only_where_it_is(void **state)
 {
     (void)state;
@@ -243,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_line),
         cmocka_unit_test(test_one_rank_more_than_cores),
+        cmocka_unit_test(test_ranks_of_several_cores),
         cmocka_unit_test(test_root_only_where_it_is),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_status_of_the_ranks),

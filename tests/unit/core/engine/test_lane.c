@@ -1,0 +1,277 @@
+/* The engine on several threads: the same bits as on one; stops and failures end all lanes. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/rng.h"
+#include "core/engine.h"
+
+enum { IMAGES = 7, NETS = 5, MAX_CLASSES = 8, MAX_LIFS = 128, MAX_SITES = 256, MAX_SUMS = 8192 };
+
+static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE};
+
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        struct qsv_error err = {0};                                                                \
+        if (call)                                                                                  \
+            fail_msg("%s: %s", #call, err.text);                                                   \
+    } while (0)
+
+/* Networks that agree up to some layer, so that every lane walks a trie. */
+struct fixture {
+    struct qsv_model *model;
+    struct qsv_bank *bank;
+    struct qsv_network *nets[NETS];
+    uint8_t *pixels;
+};
+
+struct result { /* of one network */
+    float logits[IMAGES * MAX_CLASSES];
+    uint64_t lif_spikes[MAX_LIFS], site_ac[MAX_SITES];
+    int64_t potentials[MAX_SUMS];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = qsv_alloc(1, sizeof *f);
+    struct qsv_rng r;
+    uint8_t formats[512] = {0};
+    *state = f;
+    qsv_rng_seed(&r, 17);
+    OK(qsv_model_load(&f->model, "tests/data/golden/kd_model.h5", &err));
+    OK(qsv_bank_create(&f->bank, f->model, &quantizer, &err));
+    const struct qsv_graph *g = &f->model->graph;
+    for (int i = 0; i < NETS; i++) {
+        for (size_t l = g->n_layers * (size_t)i / NETS; l < g->n_layers; l++)
+            formats[l] = (uint8_t)qsv_rng_below(&r, QSV_N_FORMATS);
+        OK(qsv_network_create(&f->nets[i], f->model, f->bank, formats, &err));
+    }
+    struct qsv_shape s = f->model->options.input;
+    size_t bytes = (size_t)IMAGES * s.c * s.h * s.w;
+    f->pixels = qsv_alloc(bytes, 1);
+    for (size_t i = 0; i < bytes; i++)
+        f->pixels[i] = (uint8_t)qsv_rng_next(&r);
+    assert_true(f->model->classes <= MAX_CLASSES && g->n_lifs <= MAX_LIFS);
+    assert_true(g->n_layers + g->n_attentions <= MAX_SITES);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < NETS; i++)
+        qsv_network_destroy(f->nets[i]);
+    qsv_bank_destroy(f->bank);
+    qsv_model_destroy(f->model);
+    free(f->pixels);
+    free(f);
+    return 0;
+}
+
+static struct qsv_engine *engine_of(struct fixture *f, uint32_t threads)
+{
+    struct qsv_engine *e;
+    OK(qsv_engine_create(&e, f->model, IMAGES, &err));
+    OK(qsv_engine_use_threads(e, threads, &err));
+    assert_true(qsv_engine_potential_count(e) <= MAX_SUMS);
+    return e;
+}
+
+static enum qsv_status try_run(struct fixture *f, struct qsv_engine *e, uint32_t n,
+                               struct result *results, const volatile sig_atomic_t *stop,
+                               struct qsv_error *err)
+{
+    struct qsv_engine_output out[NETS];
+    memset(results, 0, NETS * sizeof *results);
+    for (int i = 0; i < NETS; i++)
+        out[i] = (struct qsv_engine_output){results[i].logits, results[i].lif_spikes,
+                                            results[i].site_ac, results[i].potentials};
+    return qsv_engine_run(e, f->pixels, n, f->nets, NETS, out, NULL, stop, err);
+}
+
+static void run(struct fixture *f, struct qsv_engine *e, uint32_t n, struct result *results)
+{
+    OK(try_run(f, e, n, results, NULL, &err));
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    static const uint32_t threads[] = {2, 3, 5, 64}; /* more than images, too */
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    struct qsv_engine *one = engine_of(f, 1);
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        struct qsv_engine *many = engine_of(f, threads[t]);
+        for (uint32_t n = 1; n <= IMAGES; n++) {
+            run(f, one, n, want);
+            run(f, many, n, got);
+            assert_memory_equal(want, got, NETS * sizeof *want);
+        }
+        struct qsv_engine_work work = qsv_engine_work_done(many);
+        const uint64_t asked =
+            (uint64_t)NETS * f->model->graph.n_layers * IMAGES * (IMAGES + 1) / 2;
+        assert_int_equal(work.layer_forwards_asked, asked);
+        assert_int_equal(work.layer_forwards_done,
+                         qsv_engine_work_done(one).layer_forwards_done / (t + 1));
+        qsv_engine_destroy(many);
+    }
+    qsv_engine_destroy(one);
+    free(want);
+    free(got);
+}
+
+static void test_threads_can_be_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    struct qsv_engine *e = engine_of(f, 3);
+    run(f, e, IMAGES, want);
+    OK(qsv_engine_use_threads(e, 2, &err));
+    run(f, e, IMAGES, got);
+    assert_memory_equal(want, got, NETS * sizeof *want);
+    qsv_engine_destroy(e);
+    free(want);
+    free(got);
+}
+
+static void test_stop(void **state)
+{
+    struct fixture *f = *state;
+    struct qsv_error why = {0};
+    const volatile sig_atomic_t stop = 1;
+    struct result *r = qsv_alloc(NETS, sizeof *r);
+    struct qsv_engine *e = engine_of(f, 3);
+    assert_int_equal(try_run(f, e, IMAGES, r, &stop, &why), QSV_ESTOPPED);
+    assert_string_equal(why.text, "stopped");
+    qsv_engine_destroy(e);
+    free(r);
+}
+
+struct patience {
+    pthread_t caller;
+    int asked, until; /* how often asked, until it says stop */
+    bool elsewhere;   /* asked by another thread */
+};
+
+static bool ask(void *context)
+{
+    struct patience *p = context;
+    p->elsewhere |= !pthread_equal(p->caller, pthread_self());
+    return ++p->asked == p->until;
+}
+
+static void test_only_the_caller_asks(void **state)
+{
+    struct fixture *f = *state;
+    struct qsv_error why = {0};
+    struct patience p = {.caller = pthread_self(), .until = 30};
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    struct qsv_engine *e = engine_of(f, 3);
+    run(f, e, IMAGES, want);
+    qsv_engine_watch(e, ask, &p);
+    assert_int_equal(try_run(f, e, IMAGES, got, NULL, &why), QSV_ESTOPPED);
+    assert_true(p.asked >= 30);
+    run(f, e, IMAGES, got); /* a stop is over with its call */
+    assert_memory_equal(want, got, NETS * sizeof *want);
+    assert_true(p.asked >= 30 + (int)f->model->graph.n_layers);
+    assert_false(p.elsewhere);
+    qsv_engine_destroy(e);
+    free(want);
+    free(got);
+}
+
+static enum qsv_status make_and_run(struct fixture *f, struct result *r)
+{
+    struct qsv_engine *e = NULL;
+    struct qsv_error why = {0};
+    enum qsv_status st = qsv_engine_create(&e, f->model, IMAGES, &why);
+    if (!st)
+        st = qsv_engine_use_threads(e, 3, &why);
+    if (!st)
+        st = try_run(f, e, IMAGES, r, NULL, &why);
+    assert_true(st == QSV_OK || *why.text);
+    qsv_engine_destroy(e);
+    return st;
+}
+
+/* Every one while the engine is made; of those while lanes run, which are many, some. */
+static void test_allocation_failures(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    enum qsv_status st = QSV_ENOMEM;
+    int failures = 0;
+    assert_int_equal(make_and_run(f, want), QSV_OK);
+    for (long at = 1; st; at += 1 + at / 40, failures++) {
+        qsv_alloc_fail_at(at);
+        st = make_and_run(f, got);
+        qsv_alloc_fail_at(0);
+        assert_true(st == QSV_OK || st == QSV_ENOMEM);
+    }
+    assert_true(failures > 100);
+    assert_memory_equal(want, got, NETS * sizeof *want);
+    free(want);
+    free(got);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#define HAS_ASAN __has_feature(address_sanitizer)
+#else
+#define HAS_ASAN 0
+#endif
+
+/* The allocator's own caches count as in use: up to that much says nothing. */
+enum { NOISE_BYTES = 1 << 16 };
+
+static size_t allocated_bytes(void)
+{
+#if HAS_ASAN
+    size_t __sanitizer_get_current_allocated_bytes(void);
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+#endif
+}
+
+/* What is set aside where networks part, and what batches of another size need, is kept or given
+ * back: a sweep runs for days. 300 bytes a call would be seen. */
+static void test_memory_stays_flat(void **state)
+{
+    struct fixture *f = *state;
+    struct result *r = qsv_alloc(NETS, sizeof *r);
+    struct qsv_engine *e = engine_of(f, 2);
+    size_t before = 0;
+    for (int round = 0; round < 80; round++) {
+        for (uint32_t n = 1; n <= IMAGES; n += 2)
+            run(f, e, n, r);
+        if (round == 10)
+            before = allocated_bytes();
+    }
+    assert_true(allocated_bytes() < before + NOISE_BYTES);
+    qsv_engine_destroy(e);
+    free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_threads_can_be_changed),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_only_the_caller_asks),
+        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_memory_stays_flat),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
