@@ -3,6 +3,7 @@
 # machine. Everything is in $B/slurm.<pid>, the daemons are this shell's children, and nothing of
 # them is left when it ends. To be read behind tests/lib.sh.
 
+PATH=$PATH:/usr/sbin:/sbin # where daemons are
 cluster=$PWD/$B/slurm.$$
 case $B in /*) cluster=$B/slurm.$$ ;; esac
 # Sockets have names of at most 107 bytes.
@@ -170,6 +171,7 @@ lose_node() { # n1, job
 }
 
 return_node() { # n1
+    find "$cluster/tmp" -mindepth 1 -delete # as a reboot would: PMIx refuses what is there already
     start_node "$1"
     scontrol update NodeName="$1" State=RESUME
 }
