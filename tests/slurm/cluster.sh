@@ -23,12 +23,14 @@ free_port() {
     echo $port
 }
 
+# Jobs of two clusters at once must differ in their numbers: ranks share memory by names of these.
 write_conf() {
     local host user
     host=$(hostname -s)
     user=$(id -un)
     cat >"$SLURM_CONF" <<CONF
 ClusterName=qsvit-test
+FirstJobId=$(($$ % 60000 * 1000 + 1))
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=$user
 SlurmdUser=$user
@@ -144,7 +146,7 @@ stop_cluster() {
     kill -9 "${daemons[@]}" 2>/dev/null
     wait "${daemons[@]}" 2>/dev/null
     daemons=()
-    while pids=$(job_processes) && [ -n "$pids" ]; do
+    while pids=$(job_processes); [ -n "$pids" ]; do
         # shellcheck disable=SC2086
         kill -9 $pids 2>/dev/null
         sleep 0.05
@@ -170,8 +172,9 @@ lose_node() { # n1, job
     scontrol update NodeName="$1" State=DOWN Reason=lost
 }
 
-return_node() { # n1
-    find "$cluster/tmp" -mindepth 1 -delete # as a reboot would: PMIx refuses what is there already
+return_node() { # n1, job
+    # PMIx refuses to start the same step where it finds what a killed one has left.
+    rm -rf "$cluster/tmp/spmix_appdir_"*"_$2".* "$cluster/spool-$1/"*pmix."$2".*
     start_node "$1"
     scontrol update NodeName="$1" State=RESUME
 }

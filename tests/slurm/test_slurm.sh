@@ -174,7 +174,7 @@ t_node() {
     submit_and_wait node 'launcher: srun' 'sbatch_options: [--nodelist=n1]' "$slowly"
     lose_node n1 "$job"
     sed -i 's/^qsvit host [^ ]*/qsvit host elsewhere/' "$TMP/node/lock"
-    return_node n1
+    return_node n1 "$job"
     resumed 'a lost node' node "$job"
 }
 
