@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "schedulers/children.h"
 #include "schedulers/cores.h"
 #include "schedulers/handover.h"
 #include "schedulers/program.h"
@@ -143,10 +144,14 @@ static enum qsv_status start(pid_t *pid, const struct qsv_local_plan *plan, cons
                     plan->argv.list[0], strerror(failure));
 }
 
+enum { LOOK_MS = 500 };
+
 /* What waiting has to know. */
 struct job {
     pid_t pid;
     int stops; /* how often it was asked to stop */
+    bool had_ranks, hung;
+    double alone_s; /* how long it has had none */
     struct qsv_handover handover;
 };
 
@@ -163,6 +168,22 @@ static void pass_signal(struct job *j, int number)
     }
 }
 
+/* Open MPI 4's mpirun may wait for itself for ever when a rank was killed while it was connecting.
+ * One whose ranks are gone is given some time to end, and more where they were never seen. */
+static void look_for_ranks(struct job *j)
+{
+    if (qsv_children_live(j->pid)) {
+        j->had_ranks = true;
+        j->alone_s = 0;
+        return;
+    }
+    j->alone_s += LOOK_MS / 1000.0;
+    if (j->alone_s < (j->had_ranks ? 10 : 60))
+        return;
+    j->hung = true;
+    kill(j->pid, SIGKILL);
+}
+
 /* Until mpirun has ended; its wait status. The request to stop is repeated: mpirun drops what comes
  * before it has started the ranks. */
 static int wait_for(struct job *j, int signals)
@@ -172,8 +193,10 @@ static int wait_for(struct job *j, int signals)
         struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
                                {.fd = j->handover.fd, .events = POLLIN}};
         struct signalfd_siginfo info;
-        int ready = poll(fds, 2, j->stops == 1 ? 500 : -1);
+        int ready = poll(fds, 2, LOOK_MS);
         if (ready == 0)
+            look_for_ranks(j);
+        if (ready == 0 && j->stops == 1)
             kill(j->pid, SIGUSR1);
         if (ready <= 0)
             continue;
@@ -209,6 +232,11 @@ static enum qsv_status conclude(const struct job *j, int status, const struct qs
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     enum qsv_status st = status_of(code);
+    if (j->hung)
+        return qsv_fail(err, QSV_ESTOPPED,
+                        "every rank was gone and %s did not end; what is recorded stays, the same "
+                        "command goes on from there",
+                        plan->argv.list[0]);
     if (st == QSV_EFAILED && j->stops) /* ended as asked, before it could be said nicely */
         return qsv_fail(err, QSV_ESTOPPED, "stopped; what is recorded stays");
     if (code > 128 && code <= 128 + SIGRTMAX)

@@ -91,4 +91,11 @@ refuse 'a wrong spec is told once' "did you mean 'granularity'" "$QSVIT" run "$T
 run env QSV_MPIRUN=/nonexistent/mpirun "$QSVIT" run "$(spec nompi)"
 same 'without mpirun it says so' 1 "$status"
 same 'in one line' 1 "$(printf '%s\n' "$err" | wc -l)"
+
+# As Open MPI's does at times, when a rank is killed while it connects.
+printf '#!/bin/sh\nsleep 2\nexec tail -f /dev/null\n' >"$TMP/hung"
+chmod +x "$TMP/hung"
+run env QSV_MPIRUN="$TMP/hung" "$QSVIT" run "$(spec hung)"
+same 'mpirun that hangs without ranks is given up' 75 "$status"
+same 'and told of' 1 "$(printf '%s\n' "$err" | grep -c 'every rank was gone')"
 finish
