@@ -307,9 +307,9 @@ t_odd() {
 # Here, beside a Slurm that answers and inside one of its jobs.
 t_doctor() {
     run "$QSVIT" doctor
-    holds 'doctor: finds Slurm' 'ok    slurm   slurm '
+    holds 'doctor: finds Slurm' 'ok    slurm   slurm'
     out=$(srun -n 1 --mpi=none "$QSVIT" doctor 2>&1)
-    holds 'doctor: inside a step too' 'ok    slurm   slurm '
+    holds 'doctor: inside a step too' 'ok    slurm   slurm'
     run srun -n 2 --mpi=none --kill-on-bad-exit=1 "$QSVIT" run "$(ranks=2 spec alone)"
     same 'srun --mpi=none by hand: noticed' 1 \
         "$(printf '%s\n' "$err" | grep -c '^qsvit: the launcher has started 2 programs')"
