@@ -111,7 +111,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
     {"ranks", COUNT32(ranks, 0, 1000000), .unit = "processes", .standard = "0",
      .help = "MPI ranks; 0: as many as have cores, and one more that coordinates"},
     {"threads", COUNT32(threads, 1, 1024), .unit = "threads", .standard = "1",
-     .help = "threads of a rank, a core each; they share a model's weights, ranks only its file"},
+     .help = "threads of a rank, a core each; they share prepared weights, which ranks do not"},
     {"task_seconds", REAL(task_seconds, 0.01, 86400), .unit = "seconds", .standard = "2",
      .help = "how long a task should take: what is lost at most when a rank is killed"},
     {"worker_timeout_s", REAL(worker_timeout_s, 1, 86400), .unit = "seconds", .standard = "300",
