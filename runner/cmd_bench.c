@@ -39,7 +39,7 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_TEXT, "rates", 0, "R,...", AT(rates), false, "5,10,20,30", 0,
      "firing rates of --kernels, in percent"},
     {QSV_OPTION_TEXT, "only", 0, "KIND", AT(only), false, NULL, 0,
-     "layers of that kind alone: conv3x3, conv1x1, linear ..."},
+     "layers of that kind alone, such as conv3x3, conv1x1 or linear"},
     {QSV_OPTION_COUNT, "batch", 0, "N", AT(batch), false, NULL, 1024,
      "images a call of the engine (default: as a worker would take)"},
     {QSV_OPTION_COUNT, "threads", 0, "N", AT(threads), false, "1", 1024,
@@ -263,10 +263,11 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_bench = {
     .name = "bench",
     .summary = "Measures the speed of layers, of whole models and of the coordinator",
-    .synopsis = "--kernels [--model MODEL.h5] [--formats F,...] [--rates R,...]\n"
-                "    [--only KIND] [--batch N] [--rounds N] [--format table|json]\n"
-                "--model MODEL.h5 [--trie] [--formats F,...] [--batch N] [--threads N]\n"
-                "    [--rounds N] [--format table|json]\n"
+    .synopsis = "--kernels [--model MODEL.h5] [--formats F,...]\n"
+                "    [--rates R,...] [--only KIND] [--batch N] [--rounds N]\n"
+                "    [--format table|json]\n"
+                "--model MODEL.h5 [--trie] [--formats F,...] [--batch N]\n"
+                "    [--threads N] [--rounds N] [--format table|json]\n"
                 "[--tasks N] [--workers N | --ranks N] [--format table|json]",
     .details = "With --kernels: each shape of layer by itself, fed with random spikes, in dense\n"
                "multiply-accumulates a second: all that the engine does for it counts.\n"

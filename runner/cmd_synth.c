@@ -145,9 +145,9 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_synth = {
     .name = "synth",
     .summary = "Makes a model with random weights, to measure speed with",
-    .synopsis =
-        "[--widths A,B,C,D] [--depths N,M] [--classes N] [--time-steps T]\n"
-        "    [--size N] [--channels N] [--heads N] [--kd] [--rate R] [--seed N] -o MODEL.h5",
+    .synopsis = "-o MODEL.h5 [--widths A,B,C,D] [--depths N,M]\n"
+                "    [--classes N] [--time-steps T] [--size N] [--channels N]\n"
+                "    [--heads N] [--kd] [--rate R] [--seed N]",
     .details = "An SDTv2 of any size that answers nothing, but whose neurons fire at about the\n"
                "given rate: the norms in front of them are set by runs on random images. The\n"
                "rates that were reached, on other images, are printed. In attention k fires as\n"
