@@ -8,6 +8,7 @@
 #include "core/bank_parts.h"
 #include "core/base/alloc.h"
 #include "core/curvature.h"
+#include "core/fold.h"
 #include "core/statistics.h"
 
 static size_t weight_count(const struct qsv_layer *l)
@@ -61,7 +62,9 @@ static void forget_curvature(struct qsv_bank *b)
     for (size_t g = 0; b->curvature && g < b->n_groups; g++)
         qsv_curvature_fini(&b->curvature[g]);
     free(b->curvature);
+    free(b->mean);
     b->curvature = NULL;
+    b->mean = NULL;
     b->n_groups = 0;
     b->prepared = QSV_NO_LAYER;
 }
@@ -73,6 +76,7 @@ void qsv_bank_destroy(struct qsv_bank *b)
     for (size_t i = 0; b->slots && i < b->model->graph.n_layers * QSV_N_FORMATS; i++) {
         free(b->slots[i].codes);
         free(b->slots[i].numbers);
+        free(b->slots[i].correction);
     }
     forget_curvature(b);
     free(b->source);
@@ -99,17 +103,30 @@ static enum qsv_status halve(struct slot *s, const struct qsv_bank *b, uint32_t 
     return QSV_OK;
 }
 
+/* H, or the covariance; *h is allocated. */
+static enum qsv_status read_moments(const struct qsv_bank *b, uint32_t layer, size_t group,
+                                    size_t k, double **h, struct qsv_error *err)
+{
+    double *mean = b->mean + group * k;
+    size_t n;
+    *h = qsv_mul_size(k, k, &n) && qsv_mul_size(n, sizeof **h, &n) ? qsv_alloc(n, 1) : NULL;
+    if (!*h)
+        return qsv_fail_memory(err, b->model->graph.layers[layer].name);
+    enum qsv_status st =
+        qsv_statistics_moments(b->statistics, layer, (uint32_t)group, *h, mean, err);
+    for (size_t i = 0; !st && b->centred && i < k; i++)
+        for (size_t j = 0; j < k; j++)
+            (*h)[i * k + j] -= mean[i] * mean[j];
+    return st;
+}
+
 static enum qsv_status prepare_group(struct qsv_bank *b, uint32_t layer, size_t group, size_t rows,
                                      size_t k, struct qsv_error *err)
 {
     const float *weights =
         qsv_quantizer_needs_statistics(&b->quantizer) ? b->weights[layer] + group * rows * k : NULL;
-    size_t n;
-    double *h = qsv_mul_size(k, k, &n) && qsv_mul_size(n, sizeof *h, &n) ? qsv_alloc(n, 1) : NULL;
-    if (!h)
-        return qsv_fail_memory(err, b->model->graph.layers[layer].name);
-    enum qsv_status st =
-        qsv_statistics_moments(b->statistics, layer, (uint32_t)group, h, NULL, err);
+    double *h;
+    enum qsv_status st = read_moments(b, layer, group, k, &h, err);
     if (st) {
         free(h);
         return st;
@@ -121,17 +138,22 @@ static enum qsv_status prepare_group(struct qsv_bank *b, uint32_t layer, size_t 
 static enum qsv_status prepare(struct qsv_bank *b, uint32_t layer, struct qsv_error *err)
 {
     const struct qsv_layer *l = &b->model->graph.layers[layer];
-    const size_t groups = l->groups > 1 ? l->out_ch : 1;
+    const size_t groups = l->groups > 1 ? l->out_ch : 1, k = weight_count(l) / l->out_ch;
     if (b->prepared == layer)
         return QSV_OK;
     forget_curvature(b);
+    b->centred =
+        qsv_quantizer_corrects(&b->quantizer) && qsv_fold_takes_constant(&b->model->graph, layer);
     b->curvature = qsv_alloc(groups, sizeof *b->curvature);
-    if (!b->curvature)
+    b->mean = qsv_alloc(groups, k * sizeof *b->mean);
+    if (!b->curvature || !b->mean) {
+        forget_curvature(b);
         return qsv_fail_memory(err, l->name);
+    }
     b->n_groups = groups;
     enum qsv_status st = QSV_OK;
     for (size_t g = 0; !st && g < groups; g++)
-        st = prepare_group(b, layer, g, l->out_ch / groups, weight_count(l) / l->out_ch, err);
+        st = prepare_group(b, layer, g, l->out_ch / groups, k, err);
     if (st) {
         forget_curvature(b);
         return qsv_fail_in(err, st, "%s: layer '%s'", b->model->path, l->name);
@@ -140,27 +162,53 @@ static enum qsv_status prepare(struct qsv_bank *b, uint32_t layer, struct qsv_er
     return QSV_OK;
 }
 
-/* The loss of what the entry's weights are instead of the model's. */
+/* What the layer's weights are more than the entry's. */
+static void subtract(double *difference, const struct qsv_bank_entry *e, const float *weights,
+                     size_t n, size_t k)
+{
+    for (size_t i = 0; i < n; i++)
+        difference[i] =
+            (double)weights[i] -
+            (e->codes ? (double)e->codes[i] * (double)e->scale[i / k] : (double)e->values[i]);
+}
+
+/* The mean of what a channel's output lacks: put into the entry where it has a correction, else a
+ * part of the loss that a centred curvature does not know of. */
+static double settle_mean(struct slot *s, const struct qsv_bank *b, const double *difference,
+                          size_t channel, size_t k)
+{
+    const double *mean = b->mean + (b->n_groups > 1 ? channel * k : 0);
+    double lacks = 0;
+    for (size_t i = 0; b->centred && i < k; i++)
+        lacks += difference[channel * k + i] * mean[i];
+    if (!s->correction)
+        return lacks * lacks;
+    s->correction[channel] = (float)lacks;
+    return 0;
+}
+
+/* The loss of what the entry's weights are instead of the model's, and the correction. */
 static enum qsv_status measure_loss(struct slot *s, const struct qsv_bank *b, uint32_t layer,
                                     struct qsv_error *err)
 {
     const struct qsv_layer *l = &b->model->graph.layers[layer];
-    const struct qsv_bank_entry *e = &s->entry;
     const size_t n = weight_count(l), k = n / l->out_ch, part = n / b->n_groups;
     double *difference = qsv_alloc_aligned(n, sizeof *difference), loss = 0;
-    if (!difference)
+    if (b->centred && s->codes)
+        s->entry.correction = s->correction = qsv_alloc(l->out_ch, sizeof *s->correction);
+    if (!difference || (b->centred && s->codes && !s->correction)) {
+        free(difference);
         return qsv_fail_memory(err, l->name);
-    for (size_t i = 0; i < n; i++) {
-        const double is =
-            e->codes ? (double)e->codes[i] * (double)e->scale[i / k] : (double)e->values[i];
-        difference[i] = (double)b->weights[layer][i] - is;
     }
+    subtract(difference, &s->entry, b->weights[layer], n, k);
     enum qsv_status st = QSV_OK;
     s->entry.loss = 0;
     for (size_t g = 0; !st && g < b->n_groups; g++) {
         st = qsv_curvature_loss(&loss, &b->curvature[g], difference + g * part, err);
         s->entry.loss += loss;
     }
+    for (size_t o = 0; o < l->out_ch; o++)
+        s->entry.loss += settle_mean(s, b, difference, o, k);
     free(difference);
     return st;
 }
@@ -234,6 +282,7 @@ static void empty(struct slot *s)
 {
     free(s->codes);
     free(s->numbers);
+    free(s->correction);
     *s = (struct slot){0};
 }
 
@@ -272,45 +321,62 @@ bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format form
     return b->slots[(size_t)layer * QSV_N_FORMATS + format].ready;
 }
 
-static enum qsv_status check_entry(const struct qsv_bank *b, uint32_t layer, enum qsv_format format,
-                                   const int8_t *codes, const float *scale, struct qsv_error *err)
+static enum qsv_status check_entry(const struct qsv_bank *b, uint32_t layer,
+                                   const struct qsv_bank_entry *e, struct qsv_error *err)
 {
-    const struct qsv_format_info *f = qsv_format_info(format);
+    const struct qsv_format_info *f = qsv_format_info(e->format);
     const struct qsv_layer *l = &b->model->graph.layers[layer];
-    if (qsv_bank_has(b, layer, format))
+    if (qsv_bank_has(b, layer, e->format))
         return qsv_fail(err, QSV_EINPUT, "%s codes of layer '%s' are there already", f->name,
                         l->name);
     for (size_t i = 0; i < weight_count(l); i++)
-        if (codes[i] < f->code_min || codes[i] > f->code_max ||
-            (codes[i] - f->code_min) % f->code_step)
+        if (e->codes[i] < f->code_min || e->codes[i] > f->code_max ||
+            (e->codes[i] - f->code_min) % f->code_step)
             return qsv_fail(err, QSV_EINPUT, "layer '%s': code %zu is %d, which is not one of %s's",
-                            l->name, i, codes[i], f->name);
-    for (size_t o = 0; o < l->out_ch; o++)
-        if (!isnormal(scale[o]))
+                            l->name, i, e->codes[i], f->name);
+    for (size_t o = 0; o < l->out_ch; o++) {
+        if (!isnormal(e->scale[o]))
             return qsv_fail(err, QSV_EINPUT, "layer '%s': the %s scale of channel %zu is %g",
-                            l->name, f->name, o, (double)scale[o]);
+                            l->name, f->name, o, (double)e->scale[o]);
+        if (e->correction && !isfinite(e->correction[o]))
+            return qsv_fail(err, QSV_EINPUT, "layer '%s': the %s correction of channel %zu is %g",
+                            l->name, f->name, o, (double)e->correction[o]);
+    }
+    if (e->correction && !qsv_fold_takes_constant(&b->model->graph, layer))
+        return qsv_fail(err, QSV_EINPUT,
+                        "layer '%s' has nothing that a correction could be added to", l->name);
     return QSV_OK;
 }
 
-enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer, enum qsv_format format,
-                                 const int8_t *codes, const float *scale, double loss,
-                                 struct qsv_error *err)
+static enum qsv_status copy_entry(struct slot *s, const struct qsv_layer *l,
+                                  const struct qsv_bank_entry *e, struct qsv_error *err)
 {
-    assert(layer < b->model->graph.n_layers && qsv_format_info(format)->integer);
-    const struct qsv_layer *l = &b->model->graph.layers[layer];
-    struct slot *s = &b->slots[(size_t)layer * QSV_N_FORMATS + format];
-    enum qsv_status st = check_entry(b, layer, format, codes, scale, err);
+    enum qsv_status st = allocate(s, l, err);
+    s->entry.format = e->format;
+    s->entry.loss = e->loss;
+    if (!st && e->correction &&
+        !(s->entry.correction = s->correction = qsv_alloc(l->out_ch, sizeof *s->correction)))
+        st = qsv_fail_memory(err, l->name);
     if (st)
         return st;
-    s->entry.format = format;
-    s->entry.loss = loss;
-    st = allocate(s, l, err);
-    if (st) {
-        empty(s);
-        return st;
-    }
-    memcpy(s->codes, codes, weight_count(l) * sizeof *codes);
-    memcpy(s->numbers, scale, l->out_ch * sizeof *scale);
+    memcpy(s->codes, e->codes, weight_count(l) * sizeof *s->codes);
+    memcpy(s->numbers, e->scale, l->out_ch * sizeof *s->numbers);
+    if (e->correction)
+        memcpy(s->correction, e->correction, l->out_ch * sizeof *s->correction);
     s->ready = true;
     return QSV_OK;
+}
+
+enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer,
+                                 const struct qsv_bank_entry *entry, struct qsv_error *err)
+{
+    assert(layer < b->model->graph.n_layers && qsv_format_info(entry->format)->integer);
+    struct slot *s = &b->slots[(size_t)layer * QSV_N_FORMATS + entry->format];
+    enum qsv_status st = check_entry(b, layer, entry, err);
+    if (st)
+        return st;
+    st = copy_entry(s, &b->model->graph.layers[layer], entry, err);
+    if (st)
+        empty(s);
+    return st;
 }

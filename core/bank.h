@@ -20,8 +20,11 @@ struct qsv_bank_entry {
     const float *scale;  /* [out_ch]; NULL for f32 and f16 */
     const float
         *values; /* [out_ch][per_channel], for f32 and f16 (rounded to half precision); else NULL */
+    const float *correction; /* [out_ch], added to the layer's outputs: what they are less on
+                                average for their codes, E[dW x]; NULL: none */
     double loss; /* what it adds to the mean squared error of the layer's outputs, summed over
-                    channels: tr(dW H dW^T); NaN where no statistics were given; 0 for f32 */
+                    channels: tr(dW H dW^T), where there is a correction with the covariance of x
+                    for H; NaN where no statistics were given; 0 for f32 */
 };
 
 /* model must be a source model. */
@@ -36,12 +39,11 @@ const struct qsv_quantizer *qsv_bank_quantizer(const struct qsv_bank *b);
 enum qsv_status qsv_bank_use_statistics(struct qsv_bank *b, const struct qsv_statistics *statistics,
                                         struct qsv_error *err);
 
-/* Puts in an entry that was computed elsewhere; codes [n_weights] and scale [out_ch] are copied.
- * QSV_EINPUT for a code that is not the format's, a scale that can't be, or an entry that is there.
- */
-enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer, enum qsv_format format,
-                                 const int8_t *codes, const float *scale, double loss,
-                                 struct qsv_error *err);
+/* Puts in an entry that was computed elsewhere: a copy of its codes, scale and correction.
+ * QSV_EINPUT for a code that is not the format's, a scale or correction that can't be, or an entry
+ * that is there. */
+enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer,
+                                 const struct qsv_bank_entry *entry, struct qsv_error *err);
 /* Is the entry there already? */
 bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format format);
 

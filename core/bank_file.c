@@ -16,8 +16,11 @@ struct row {
     uint8_t format;
     uint64_t offset, bytes; /* of its packed codes */
     uint64_t first_scale;
+    uint64_t first_correction; /* NONE: it has none */
     double loss;
 };
+
+static const uint64_t NONE = UINT64_MAX;
 
 static hid_t row_type(void)
 {
@@ -27,6 +30,7 @@ static hid_t row_type(void)
     H5Tinsert(t, "offset", offsetof(struct row, offset), H5T_NATIVE_UINT64);
     H5Tinsert(t, "bytes", offsetof(struct row, bytes), H5T_NATIVE_UINT64);
     H5Tinsert(t, "first_scale", offsetof(struct row, first_scale), H5T_NATIVE_UINT64);
+    H5Tinsert(t, "first_correction", offsetof(struct row, first_correction), H5T_NATIVE_UINT64);
     H5Tinsert(t, "loss", offsetof(struct row, loss), H5T_NATIVE_DOUBLE);
     return t;
 }
@@ -36,8 +40,8 @@ struct contents {
     struct row *rows;
     size_t n_rows;
     uint8_t *codes;
-    float *scales;
-    size_t n_bytes, n_scales;
+    float *scales, *corrections;
+    size_t n_bytes, n_scales, n_corrections;
 };
 
 static void contents_fini(struct contents *c)
@@ -45,6 +49,7 @@ static void contents_fini(struct contents *c)
     free(c->rows);
     free(c->codes);
     free(c->scales);
+    free(c->corrections);
 }
 
 static const struct slot *slot_of(const struct qsv_bank *b, size_t i)
@@ -62,36 +67,62 @@ static void measure(struct contents *c, const struct qsv_bank *b)
         c->n_rows++;
         c->n_bytes += qsv_format_packed_bytes(i % QSV_N_FORMATS, (size_t)l->n_weights);
         c->n_scales += l->out_ch;
+        c->n_corrections += slot_of(b, i)->correction ? l->out_ch : 0;
     }
+}
+
+static enum qsv_status allocate(struct contents *c, struct qsv_error *err)
+{
+    c->rows = qsv_alloc(c->n_rows + 1, sizeof *c->rows);
+    c->codes = qsv_alloc(c->n_bytes + 1, 1);
+    c->scales = qsv_alloc(c->n_scales + 1, sizeof *c->scales);
+    c->corrections = qsv_alloc(c->n_corrections + 1, sizeof *c->corrections);
+    return c->rows && c->codes && c->scales && c->corrections
+               ? QSV_OK
+               : qsv_fail_memory(err, "the bank's file");
+}
+
+/* Appends a layer's entry; *end are the ends of what is there. */
+static void append(struct contents *c, const struct slot *s, const struct qsv_layer *l,
+                   uint32_t layer, struct row *end)
+{
+    struct row *row = &c->rows[c->n_rows++];
+    *row = *end;
+    row->layer = layer;
+    row->format = (uint8_t)s->entry.format;
+    row->bytes = qsv_format_packed_bytes(s->entry.format, (size_t)l->n_weights);
+    row->loss = s->entry.loss;
+    qsv_format_pack(s->entry.format, s->codes, (size_t)l->n_weights, c->codes + end->offset);
+    memcpy(c->scales + end->first_scale, s->numbers, l->out_ch * sizeof *c->scales);
+    end->offset += row->bytes;
+    end->first_scale += l->out_ch;
+    if (!s->correction) {
+        row->first_correction = NONE;
+        return;
+    }
+    memcpy(c->corrections + end->first_correction, s->correction,
+           l->out_ch * sizeof *c->corrections);
+    end->first_correction += l->out_ch;
 }
 
 static enum qsv_status collect(struct contents *c, const struct qsv_bank *b, struct qsv_error *err)
 {
-    size_t n = 0, at = 0, scale = 0;
+    struct row end = {0};
     measure(c, b);
-    c->rows = qsv_alloc(c->n_rows + 1, sizeof *c->rows);
-    c->codes = qsv_alloc(c->n_bytes + 1, 1);
-    c->scales = qsv_alloc(c->n_scales + 1, sizeof *c->scales);
-    if (!c->rows || !c->codes || !c->scales)
-        return qsv_fail_memory(err, "the bank's file");
-    for (size_t i = 0; i < b->model->graph.n_layers * QSV_N_FORMATS; i++) {
-        const struct slot *s = slot_of(b, i);
-        const struct qsv_layer *l = &b->model->graph.layers[i / QSV_N_FORMATS];
-        if (!s)
-            continue;
-        const size_t bytes = qsv_format_packed_bytes(s->entry.format, (size_t)l->n_weights);
-        c->rows[n++] = (struct row){(uint32_t)(i / QSV_N_FORMATS),
-                                    (uint8_t)s->entry.format,
-                                    at,
-                                    bytes,
-                                    scale,
-                                    s->entry.loss};
-        qsv_format_pack(s->entry.format, s->codes, (size_t)l->n_weights, c->codes + at);
-        memcpy(c->scales + scale, s->numbers, l->out_ch * sizeof *c->scales);
-        at += bytes;
-        scale += l->out_ch;
-    }
-    return QSV_OK;
+    enum qsv_status st = allocate(c, err);
+    c->n_rows = 0;
+    for (size_t i = 0; !st && i < b->model->graph.n_layers * QSV_N_FORMATS; i++)
+        if (slot_of(b, i))
+            append(c, slot_of(b, i), &b->model->graph.layers[i / QSV_N_FORMATS],
+                   (uint32_t)(i / QSV_N_FORMATS), &end);
+    return st;
+}
+
+static enum qsv_status write_floats(hid_t file, const char *name, const float *values, size_t n,
+                                    struct qsv_error *err)
+{
+    const struct qsv_h5_layout layout = {.rank = 1, .dims = {n}};
+    return qsv_h5_write(file, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &layout, values, err);
 }
 
 static enum qsv_status write_contents(hid_t file, const struct contents *c, struct qsv_error *err)
@@ -100,13 +131,13 @@ static enum qsv_status write_contents(hid_t file, const struct contents *c, stru
     H5Tpack(packed);
     const struct qsv_h5_layout table = {.rank = 1, .dims = {c->n_rows}, .deflate = 6};
     const struct qsv_h5_layout bytes = {.rank = 1, .dims = {c->n_bytes}};
-    const struct qsv_h5_layout scales = {.rank = 1, .dims = {c->n_scales}};
     enum qsv_status st = qsv_h5_write(file, "entries", packed, memory, &table, c->rows, err);
     if (!st)
         st = qsv_h5_write(file, "codes", H5T_STD_U8LE, H5T_NATIVE_UINT8, &bytes, c->codes, err);
     if (!st)
-        st =
-            qsv_h5_write(file, "scales", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &scales, c->scales, err);
+        st = write_floats(file, "scales", c->scales, c->n_scales, err);
+    if (!st)
+        st = write_floats(file, "corrections", c->corrections, c->n_corrections, err);
     H5Tclose(packed);
     H5Tclose(memory);
     return st;
@@ -181,6 +212,11 @@ static enum qsv_status read_head(hid_t file, const struct qsv_model *m, struct q
     return st ? st : read_quantizer(file, q, err);
 }
 
+static bool lies_in(uint64_t first, uint64_t n, uint64_t all)
+{
+    return first <= all && n <= all - first;
+}
+
 static enum qsv_status check_row(const struct contents *c, const struct row *r,
                                  const struct qsv_graph *g, struct qsv_error *err)
 {
@@ -189,15 +225,16 @@ static enum qsv_status check_row(const struct contents *c, const struct row *r,
         return qsv_fail(err, QSV_EINPUT, "'entries' names layer %u in format %u: no such codes",
                         r->layer, r->format);
     const struct qsv_layer *l = &g->layers[r->layer];
-    if (r->bytes != qsv_format_packed_bytes(r->format, (size_t)l->n_weights) ||
-        r->offset > c->n_bytes || r->bytes > c->n_bytes - r->offset ||
-        r->first_scale > c->n_scales || l->out_ch > c->n_scales - r->first_scale)
-        return qsv_fail(err, QSV_EINPUT,
-                        "%llu bytes at %llu do not fit layer '%s' or the %zu bytes of 'codes' and "
-                        "%zu of 'scales'",
-                        (unsigned long long)r->bytes, (unsigned long long)r->offset, l->name,
-                        c->n_bytes, c->n_scales);
-    return QSV_OK;
+    if (r->bytes == qsv_format_packed_bytes(r->format, (size_t)l->n_weights) &&
+        lies_in(r->offset, r->bytes, c->n_bytes) &&
+        lies_in(r->first_scale, l->out_ch, c->n_scales) &&
+        (r->first_correction == NONE || lies_in(r->first_correction, l->out_ch, c->n_corrections)))
+        return QSV_OK;
+    return qsv_fail(err, QSV_EINPUT,
+                    "%llu bytes at %llu do not fit layer '%s' or the %zu bytes of 'codes', %zu of "
+                    "'scales' and %zu of 'corrections'",
+                    (unsigned long long)r->bytes, (unsigned long long)r->offset, l->name,
+                    c->n_bytes, c->n_scales, c->n_corrections);
 }
 
 static enum qsv_status install(struct qsv_bank *b, const struct contents *c, const struct row *r,
@@ -211,35 +248,51 @@ static enum qsv_status install(struct qsv_bank *b, const struct contents *c, con
     if (!codes)
         return qsv_fail_memory(err, b->model->graph.layers[r->layer].name);
     st = qsv_format_unpack(r->format, c->codes + r->offset, n, codes, err);
+    const struct qsv_bank_entry entry = {
+        .format = r->format,
+        .codes = codes,
+        .scale = c->scales + r->first_scale,
+        .correction = r->first_correction == NONE ? NULL : c->corrections + r->first_correction,
+        .loss = r->loss,
+    };
     if (!st)
-        st = qsv_bank_install(b, r->layer, r->format, codes, c->scales + r->first_scale, r->loss,
-                              err);
+        st = qsv_bank_install(b, r->layer, &entry, err);
     free(codes);
+    return st;
+}
+
+/* Not compressed, so it can't be longer than the file. */
+static enum qsv_status read_floats(hid_t file, const char *name, size_t file_bytes, float **values,
+                                   size_t *n, struct qsv_error *err)
+{
+    hsize_t dim = 0;
+    void *data;
+    enum qsv_status st =
+        qsv_h5_read(file, name, H5T_NATIVE_FLOAT, sizeof(float), 1, &dim, file_bytes, &data, err);
+    *values = data;
+    *n = dim;
     return st;
 }
 
 static enum qsv_status read_contents(hid_t file, size_t file_bytes, struct contents *c,
                                      struct qsv_error *err)
 {
-    hsize_t n = 0, bytes = 0, scales = 0;
-    void *data = NULL;
+    hsize_t n = 0, bytes = 0;
+    void *rows, *codes = NULL;
     hid_t memory = row_type();
     enum qsv_status st = qsv_h5_read(file, "entries", memory, sizeof(struct row), 1, &n,
-                                     MAX_ENTRIES * sizeof(struct row), &data, err);
+                                     MAX_ENTRIES * sizeof(struct row), &rows, err);
     H5Tclose(memory);
-    c->rows = data;
-    data = NULL;
-    if (!st) /* the others are not compressed: they can't be longer than the file */
-        st = qsv_h5_read(file, "codes", H5T_NATIVE_UINT8, 1, 1, &bytes, file_bytes, &data, err);
-    c->codes = data;
-    data = NULL;
+    c->rows = rows;
     if (!st)
-        st = qsv_h5_read(file, "scales", H5T_NATIVE_FLOAT, sizeof(float), 1, &scales, file_bytes,
-                         &data, err);
-    c->scales = data;
+        st = qsv_h5_read(file, "codes", H5T_NATIVE_UINT8, 1, 1, &bytes, file_bytes, &codes, err);
+    c->codes = codes;
     c->n_rows = n;
     c->n_bytes = bytes;
-    c->n_scales = scales;
+    if (!st)
+        st = read_floats(file, "scales", file_bytes, &c->scales, &c->n_scales, err);
+    if (!st)
+        st = read_floats(file, "corrections", file_bytes, &c->corrections, &c->n_corrections, err);
     return st;
 }
 

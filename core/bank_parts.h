@@ -10,7 +10,8 @@
 struct slot {
     struct qsv_bank_entry entry;
     int8_t *codes;
-    float *numbers; /* scales, or values in half precision */
+    float *numbers;    /* scales, or values in half precision */
+    float *correction; /* NULL: none */
     bool ready;
 };
 
@@ -24,6 +25,8 @@ struct qsv_bank {
     struct slot *slots;       /* [n_layers][QSV_N_FORMATS] */
     uint32_t prepared;        /* the layer whose curvature is at hand; QSV_NO_LAYER: none */
     struct qsv_curvature *curvature; /* [n_groups] */
+    double *mean;                    /* [n_groups][k], E[x] */
+    bool centred;                    /* the curvature is of x - E[x] */
     size_t n_groups;
 };
 

@@ -88,6 +88,13 @@ static bool has_constant(const struct qsv_graph *g, uint32_t l)
            (link->previous != QSV_NO_LAYER && has_constant(g, link->previous));
 }
 
+bool qsv_fold_takes_constant(const struct qsv_graph *graph, uint32_t layer)
+{
+    while (graph->links && graph->links[layer].next != QSV_NO_LAYER)
+        layer = graph->links[layer].next;
+    return graph->links && has_constant(graph, layer);
+}
+
 struct qsv_fold_parts qsv_fold_parts(const struct qsv_graph *graph, const uint8_t *formats,
                                      uint32_t layer)
 {
@@ -132,7 +139,8 @@ static void through_layer(const struct qsv_layer *l, const struct qsv_bank_entry
 {
     size_t taps = (size_t)l->kernel * l->kernel, i = 0;
     for (uint32_t o = 0; o < l->out_ch; o++) {
-        double constant = bias ? (double)bias[o] : 0;
+        double constant =
+            (bias ? (double)bias[o] : 0) + (e->correction ? (double)e->correction[o] : 0);
         out->factor[o] = e->codes ? (double)e->scale[o] : 1;
         if (in->factor && l->groups > 1)
             out->factor[o] *= in->factor[o];

@@ -38,6 +38,9 @@ enum qsv_status qsv_fold_chain(const struct qsv_model *model,
                                uint32_t first, float *const *multiplier, float *const *shift,
                                struct qsv_error *err);
 
+/* Can a constant be added to the layer's outputs? Where its chain ends in a norm or a bias. */
+bool qsv_fold_takes_constant(const struct qsv_graph *graph, uint32_t layer);
+
 /* What layer `layer` of a source model really reads is factor x (what the engine hands it in an f32
  * network) + constant, a channel of its input [in.c]: norms before it in its chain are moved behind
  * it. 1 and 0 where the layer begins its chain. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/correct.h"
 #include "core/fold.h"
 
 struct qsv_network {
@@ -317,6 +318,8 @@ enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv
         else
             memcpy(t->data, from->data, from->bytes);
     }
+    if (!st)
+        st = qsv_correct_tensors(out, &m->graph, n->entries, err);
     if (st)
         qsv_tensors_fini(out);
     return st;

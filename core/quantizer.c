@@ -38,6 +38,11 @@ bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q)
     return find(q->name)->needs_curvature;
 }
 
+bool qsv_quantizer_corrects(const struct qsv_quantizer *q)
+{
+    return find(q->name)->corrects;
+}
+
 enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
                                    const float *weights, size_t out_ch, size_t per_channel,
                                    const struct qsv_curvature *curvature, int8_t *codes,

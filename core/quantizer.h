@@ -52,6 +52,8 @@ enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_forma
                                    float *scale, struct qsv_error *err);
 
 bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q);
+/* Does it leave the mean of the outputs to a correction, and work on the covariance of inputs? */
+bool qsv_quantizer_corrects(const struct qsv_quantizer *q);
 
 /* The name as the table holds it, to keep in a struct qsv_quantizer; NULL where there is none of
  * that name. */

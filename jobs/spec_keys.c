@@ -20,7 +20,7 @@
 static const char *const granularities[] = {
     [QSV_BY_LAYER] = "layer", [QSV_BY_BLOCK] = "block", [QSV_BY_STAGE] = "stage", NULL};
 static const char *const scale_rules[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse", NULL};
-static const char *const methods[] = {"compensated", "gptq", "round", NULL};
+static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
 
 const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
                                          "constraint", "energy",      "scheduler", NULL};
@@ -80,7 +80,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "a channel's scale: by its largest weight, or by least squared error"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
-     .help = "images whose statistics gptq and compensated choose codes by; 0: all that decide"},
+     .help = "images whose statistics gptq, compensated and searched choose codes by; 0: all that "
+             "decide"},
 
     {"constraint.max_top1_drop", REAL(constraint.max_top1_drop, 0, 100),
      .unit = "percentage points", .absent = "no bound",

@@ -225,7 +225,7 @@ static enum qsv_status take(const struct qsv_codes *c, const char *path, struct 
                 continue;
             st = qsv_bank_get(&e, from, l, f, err);
             if (!st)
-                st = qsv_bank_install(c->bank, l, f, e->codes, e->scale, e->loss, err);
+                st = qsv_bank_install(c->bank, l, e, err);
         }
     qsv_bank_destroy(from);
     return st;

@@ -252,6 +252,7 @@ static enum qsv_status compensated(const struct qsv_quantizer_task *t, struct qs
     return quantize(t, true, err);
 }
 
-const struct qsv_quantizer_kind qsv_quantizer_gptq = {"gptq", true, gptq};
-const struct qsv_quantizer_kind qsv_quantizer_compensated = {"compensated", true, compensated};
-const struct qsv_quantizer_kind qsv_quantizer_searched = {"searched", true, searched};
+const struct qsv_quantizer_kind qsv_quantizer_gptq = {"gptq", true, false, gptq};
+const struct qsv_quantizer_kind qsv_quantizer_compensated = {"compensated", true, false,
+                                                             compensated};
+const struct qsv_quantizer_kind qsv_quantizer_searched = {"searched", true, true, searched};

@@ -21,6 +21,7 @@ struct qsv_quantizer_task {
 struct qsv_quantizer_kind {
     const char *name;
     bool needs_curvature;
+    bool corrects; /* the mean of the outputs is left to a correction */
     enum qsv_status (*quantize)(const struct qsv_quantizer_task *t, struct qsv_error *err);
 };
 

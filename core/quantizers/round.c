@@ -24,4 +24,4 @@ static enum qsv_status quantize(const struct qsv_quantizer_task *t, struct qsv_e
     return QSV_OK;
 }
 
-const struct qsv_quantizer_kind qsv_quantizer_round = {"round", false, quantize};
+const struct qsv_quantizer_kind qsv_quantizer_round = {"round", false, false, quantize};

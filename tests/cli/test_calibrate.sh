@@ -44,6 +44,13 @@ refuse 'a bank is no statistics' 'not a statistics file' "$QSVIT" quantize -m $m
 refuse 'another model' 'statistics of model' "$QSVIT" quantize -m tests/data/golden/kd_model.h5 \
     --format-all int2 --quantizer gptq --stats "$TMP/s.h5" -o "$TMP/q.h5"
 
+for setting in OPENBLAS_NUM_THREADS=1 OPENBLAS_NUM_THREADS=3 QSV_ISA=scalar; do
+    expect "$setting" 0 env $setting "$QSVIT" calibrate -m $model -d $images --images 3 \
+        --bank "$TMP/b2.h5"
+    cmp -s "$TMP/b.h5" "$TMP/b2.h5"
+    same "$setting: the same codes" 0 $?
+done
+
 for format in int4 ternary binary; do
     expect "$format from statistics" 0 "$QSVIT" quantize -m $model --format-all $format \
         --quantizer compensated --stats "$TMP/s.h5" -o "$TMP/q1.h5"

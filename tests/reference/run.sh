@@ -57,6 +57,13 @@ need "default model's checkpoint" "$PYTHON" $ref/make_checkpoint.py $default "$T
 for format in f32 int8 int4 int2; do
     check "default model, $format" $default "$TMP/default.pth" $format "${fmnist[@]}"
 done
+need "a bank" "$QSVIT" calibrate -m $default -d $fashion-images-idx3-ubyte.gz --labels $fashion-labels-idx1-ubyte.gz --images 64 --bank "$TMP/bank.h5"
+run "$PYTHON" $ref/check_bank.py "$TMP/default.pth" "$TMP/bank.h5" $fashion-images-idx3-ubyte.gz 64
+if [ "$status" = 0 ]; then
+    pass "codes of the default model: $(tail -n 1 <<<"$out")"
+else
+    fail "codes of the default model" "$out" "$err"
+fi
 random "one time step, two channels, deep ends" 2 1 2 64 --embed 12 20 36 44 --classes 11 --depths 1 3 --seed 5
 random "distillation head, three channels" 4 2 3 48 --embed 16 24 40 56 --classes 7 --depths 2 1 --kd --seed 6
 random "in the published files' manner" 8 3 1 40 --embed 8 16 32 40 --classes 5 --depths 3 2 --published --seed 7

@@ -11,10 +11,12 @@
 #include "core/bank.h"
 #include "core/base/file.h"
 #include "core/seal.h"
+#include "core/network.h"
 #include "core/statistics.h"
 #include "tests/unit/core/golden_model.h"
 
 static const struct qsv_quantizer compensated = {"compensated", QSV_SCALE_MSE};
+static const struct qsv_quantizer searched = {"searched", QSV_SCALE_MSE};
 static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX};
 
 static struct qsv_statistics *collect(struct golden *g)
@@ -104,6 +106,96 @@ static void test_losses(void **state)
     golden_close(&g);
 }
 
+/* E[dW x], and the loss with it: tr(dW (H - m m^T) dW^T), written out. */
+static void check_correction(const struct golden *g, const struct qsv_statistics *s, uint32_t layer,
+                             const struct qsv_bank_entry *e)
+{
+    const struct qsv_layer *l = &g->model->graph.layers[layer];
+    const size_t k = (size_t)l->n_weights / l->out_ch;
+    const float *w =
+        (const float *)(const void *)qsv_tensors_findf(&g->model->tensors, "%s.weight", l->name)
+            ->data;
+    double *h = qsv_alloc(k * k, sizeof *h), *mean = qsv_alloc(k, sizeof *mean), lacks_squared = 0;
+    assert_non_null(e->correction);
+    for (uint32_t o = 0; o < l->out_ch; o++) {
+        double lacks = 0;
+        OK(qsv_statistics_moments(s, layer, l->groups > 1 ? o : 0, h, mean, &err));
+        for (size_t i = 0; i < k; i++)
+            lacks += ((double)w[o * k + i] - (double)e->codes[o * k + i] * (double)e->scale[o]) *
+                     mean[i];
+        assert_true(fabs((double)e->correction[o] - lacks) <= 1e-6 * fabs(lacks) + 1e-9);
+        lacks_squared += lacks * lacks;
+    }
+    const double want = loss_of(g, s, layer, e) - lacks_squared;
+    if (!(fabs(e->loss - want) <= 1e-7 * (want + lacks_squared) + 1e-12))
+        fail_msg("loss of %s is %g, expected %g", l->name, e->loss, want);
+    free(h);
+    free(mean);
+}
+
+static void test_corrections(void **state)
+{
+    (void)state;
+    struct golden g;
+    golden_open(&g, "kd");
+    struct qsv_statistics *s = collect(&g);
+    struct qsv_bank *a = bank_of(&g, &searched, s), *b = bank_of(&g, &compensated, s);
+    double sums[2] = {0};
+    for (uint32_t l = 0; l < g.model->graph.n_layers; l++) {
+        const struct qsv_bank_entry *half = get(a, l, QSV_F16), *e = get(a, l, QSV_INT2);
+        assert_null(half->correction);
+        assert_true(fabs(half->loss - loss_of(&g, s, l, half)) <= 1e-7 * half->loss + 1e-12);
+        check_correction(&g, s, l, e);
+        sums[0] += e->loss;
+        sums[1] += get(b, l, QSV_INT2)->loss;
+    }
+    assert_true(sums[0] < sums[1]);
+    qsv_bank_destroy(a);
+    qsv_bank_destroy(b);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+}
+
+/* The engine with shifts and a checkpoint with norms and biases compute the same. */
+static void test_corrections_in_a_checkpoint(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct qsv_network *quantized, *back;
+    struct qsv_tensors tensors;
+    struct qsv_model *model;
+    struct qsv_bank *f32;
+    golden_open(&g, "kd");
+    struct qsv_statistics *s = collect(&g);
+    struct qsv_bank *b = bank_of(&g, &searched, s);
+    const struct qsv_graph *graph = &g.model->graph;
+    uint8_t *formats = qsv_alloc(graph->n_layers, 1);
+    memset(formats, QSV_BINARY, graph->n_layers);
+    OK(qsv_network_create(&quantized, g.model, b, formats, &err));
+    OK(qsv_network_dequantize(&tensors, quantized, &err));
+    OK(qsv_model_create(&model, &tensors, &g.model->options, "back", &err));
+    OK(qsv_bank_create(&f32, model, &by_max, &err));
+    memset(formats, QSV_F32, graph->n_layers);
+    OK(qsv_network_create(&back, model, f32, formats, &err));
+    for (uint32_t l = 0; l < graph->n_layers; l++) {
+        const struct qsv_network_layer x = qsv_network_layer(quantized, l),
+                                       y = qsv_network_layer(back, l);
+        assert_true(!x.shift == !y.shift);
+        for (uint32_t o = 0; x.shift && o < graph->layers[l].out_ch; o++)
+            if (!(fabs((double)(x.shift[o] - y.shift[o])) < 1e-4 * (1 + fabs((double)x.shift[o]))))
+                fail_msg("%s: shift %u is %g, in the checkpoint %g", graph->layers[l].name, o,
+                         (double)x.shift[o], (double)y.shift[o]);
+    }
+    free(formats);
+    qsv_network_destroy(quantized);
+    qsv_network_destroy(back);
+    qsv_bank_destroy(b);
+    qsv_bank_destroy(f32);
+    qsv_model_destroy(model);
+    qsv_statistics_destroy(s);
+    golden_close(&g);
+}
+
 static void test_needs_statistics_of_this_model(void **state)
 {
     (void)state;
@@ -164,21 +256,27 @@ static void test_install(void **state)
     for (uint32_t o = 0; o < l->out_ch; o++)
         scale[o] = 1 + (float)o;
     memset(codes, 3, l->n_weights);
-    assert_int_equal(qsv_bank_install(b, 0, QSV_TERNARY, codes, scale, 1, &refusal), QSV_EINPUT);
+    struct qsv_bank_entry in = {.format = QSV_TERNARY, .codes = codes, .scale = scale, .loss = 0.5};
+    assert_int_equal(qsv_bank_install(b, 0, &in, &refusal), QSV_EINPUT);
     assert_non_null(strstr(refusal.text, "code 0 is 3, which is not one of ternary's"));
     codes[l->n_weights - 1] = 2;
-    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    in.format = QSV_INT2;
+    assert_int_equal(qsv_bank_install(b, 0, &in, &refusal), QSV_EINPUT);
     codes[l->n_weights - 1] = -3;
     scale[1] = 0;
-    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    assert_int_equal(qsv_bank_install(b, 0, &in, &refusal), QSV_EINPUT);
+    scale[1] = NAN;
+    in.correction = scale;
+    assert_int_equal(qsv_bank_install(b, 0, &in, &refusal), QSV_EINPUT);
     scale[1] = -2;
     assert_false(qsv_bank_has(b, 0, QSV_INT2));
-    OK(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 0.5, &err));
+    OK(qsv_bank_install(b, 0, &in, &err));
     assert_true(qsv_bank_has(b, 0, QSV_INT2));
-    assert_int_equal(qsv_bank_install(b, 0, QSV_INT2, codes, scale, 1, &refusal), QSV_EINPUT);
+    assert_int_equal(qsv_bank_install(b, 0, &in, &refusal), QSV_EINPUT);
     const struct qsv_bank_entry *e = get(b, 0, QSV_INT2);
     assert_memory_equal(e->codes, codes, l->n_weights);
     assert_memory_equal(e->scale, scale, l->out_ch * sizeof *scale);
+    assert_memory_equal(e->correction, scale, l->out_ch * sizeof *scale);
     assert_true(e->loss == 0.5 && e->format == QSV_INT2);
     free(codes);
     free(scale);
@@ -203,9 +301,8 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static void test_files(void **state)
+static void check_files(const struct qsv_quantizer *quantizer)
 {
-    (void)state;
     struct golden g, other;
     struct qsv_error refusal;
     struct qsv_bank *back;
@@ -214,17 +311,20 @@ static void test_files(void **state)
     golden_open(&g, "grey");
     golden_open(&other, "kd");
     struct qsv_statistics *s = collect(&g);
-    struct qsv_bank *b = bank_of(&g, &compensated, s);
+    struct qsv_bank *b = bank_of(&g, quantizer, s);
     for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
-        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f++)
+        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f += 2)
             get(b, l, f);
     OK(qsv_bank_save(b, path, &err));
     OK(qsv_bank_load(&back, g.model, path, &err));
-    assert_string_equal(qsv_bank_quantizer(back)->name, "compensated");
+    assert_string_equal(qsv_bank_quantizer(back)->name, quantizer->name);
     for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
-        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8 + (int)l % 2; f < QSV_N_FORMATS; f += 2) {
             const struct qsv_layer *layer = &g.model->graph.layers[l];
             const struct qsv_bank_entry *x = get(b, l, f), *y = get(back, l, f);
+            assert_true(!x->correction == !y->correction);
+            if (x->correction)
+                assert_memory_equal(x->correction, y->correction, layer->out_ch * sizeof(float));
             assert_memory_equal(x->codes, y->codes, layer->n_weights);
             assert_memory_equal(x->scale, y->scale, layer->out_ch * sizeof(float));
             assert_true(x->loss == y->loss);
@@ -257,6 +357,13 @@ static void test_files(void **state)
     qsv_statistics_destroy(s);
     golden_close(&g);
     golden_close(&other);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    check_files(&compensated);
+    check_files(&searched);
 }
 
 static void try_bytes(const struct golden *g, const char *path, const uint8_t *data, size_t n)
@@ -309,14 +416,15 @@ struct lie {
     uint32_t layer;
     uint8_t format;
     uint64_t offset, bytes, first_scale;
-    uint8_t byte; /* of codes */
+    uint64_t correction; /* 0: none; else one more than the first's place */
+    uint8_t byte;        /* of codes */
     const char *says;
 };
 
 struct row {
     uint32_t layer;
     uint8_t format;
-    uint64_t offset, bytes, first_scale;
+    uint64_t offset, bytes, first_scale, first_correction;
     double loss;
 };
 
@@ -324,9 +432,12 @@ static void write_lie(const struct golden *g, const struct lie *lie, const char 
 {
     const struct qsv_layer *l = &g->model->graph.layers[0];
     const size_t n = qsv_format_packed_bytes(QSV_TERNARY, l->n_weights);
-    struct row row = {lie->layer,       lie->format ? lie->format : QSV_TERNARY,
-                      lie->offset,      lie->bytes ? lie->bytes : n,
-                      lie->first_scale, 0};
+    struct row row = {.layer = lie->layer,
+                      .format = lie->format ? lie->format : QSV_TERNARY,
+                      .offset = lie->offset,
+                      .bytes = lie->bytes ? lie->bytes : n,
+                      .first_scale = lie->first_scale,
+                      .first_correction = lie->correction - 1};
     uint8_t *codes = qsv_alloc(n, 1);
     float *scales = qsv_alloc(l->out_ch, sizeof *scales);
     struct qsv_h5_image *image;
@@ -339,6 +450,7 @@ static void write_lie(const struct golden *g, const struct lie *lie, const char 
     H5Tinsert(t, "offset", offsetof(struct row, offset), H5T_NATIVE_UINT64);
     H5Tinsert(t, "bytes", offsetof(struct row, bytes), H5T_NATIVE_UINT64);
     H5Tinsert(t, "first_scale", offsetof(struct row, first_scale), H5T_NATIVE_UINT64);
+    H5Tinsert(t, "first_correction", offsetof(struct row, first_correction), H5T_NATIVE_UINT64);
     H5Tinsert(t, "loss", offsetof(struct row, loss), H5T_NATIVE_DOUBLE);
     OK(qsv_seal_create(&image, &err));
     hid_t to = qsv_h5_image_file(image);
@@ -352,6 +464,7 @@ static void write_lie(const struct golden *g, const struct lie *lie, const char 
     OK(qsv_h5_write(to, "entries", t, t, &one, &row, &err));
     OK(qsv_h5_write(to, "codes", H5T_STD_U8LE, H5T_NATIVE_UINT8, &all, codes, &err));
     OK(qsv_h5_write(to, "scales", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &channels, scales, &err));
+    OK(qsv_h5_write(to, "corrections", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, &channels, scales, &err));
     OK(qsv_seal_commit(image, path, &err));
     H5Tclose(t);
     free(codes);
@@ -363,7 +476,8 @@ static void test_sealed_files_that_lie(void **state)
     (void)state;
     static const struct lie lies[] = {
         {.model_hash = 1, .says = "codes of model 0000000000000001"},
-        {.quantizer = "best", .says = "quantizer 'best' is none of round, gptq, compensated, searched"},
+        {.quantizer = "best",
+         .says = "quantizer 'best' is none of round, gptq, compensated, searched"},
         {.rule = "min", .says = "scale rule 'min'"},
         {.layer = 4000, .says = "names layer 4000"},
         {.format = QSV_N_FORMATS, .says = "no such codes"},
@@ -374,6 +488,8 @@ static void test_sealed_files_that_lie(void **state)
         {.bytes = UINT64_MAX, .says = "do not fit layer"},
         {.first_scale = 1, .says = "do not fit layer"},
         {.first_scale = UINT64_MAX, .says = "do not fit layer"},
+        {.correction = 2, .says = "do not fit layer"},
+        {.correction = UINT64_MAX, .says = "do not fit layer"},
         {.byte = 243, .says = "stands for no ternary codes"},
     };
     struct golden g;
@@ -381,10 +497,13 @@ static void test_sealed_files_that_lie(void **state)
     struct qsv_bank *b;
     char *path = qsv_file_join(folder, "lie.h5");
     golden_open(&g, "grey");
-    const struct lie truth = {0};
-    write_lie(&g, &truth, path);
-    OK(qsv_bank_load(&b, g.model, path, &err));
-    qsv_bank_destroy(b);
+    for (uint64_t correction = 0; correction < 2; correction++) {
+        const struct lie truth = {.correction = correction};
+        write_lie(&g, &truth, path);
+        OK(qsv_bank_load(&b, g.model, path, &err));
+        assert_true((get(b, 0, QSV_TERNARY)->correction != NULL) == (correction == 1));
+        qsv_bank_destroy(b);
+    }
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         write_lie(&g, &lies[i], path);
         assert_int_equal(qsv_bank_load(&b, g.model, path, &refusal), QSV_EINPUT);
@@ -426,6 +545,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_corrections),
+        cmocka_unit_test(test_corrections_in_a_checkpoint),
         cmocka_unit_test(test_needs_statistics_of_this_model),
         cmocka_unit_test(test_order_changes_nothing),
         cmocka_unit_test(test_install),
