@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "core/affine.h"
 #include "core/model.h"
 #include "runner/commands.h"
 
@@ -61,7 +62,7 @@ static uint64_t stored_bytes(const struct qsv_model *m)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < m->tensors.n; i++)
-        bytes += m->tensors.v[i].bytes;
+        bytes += qsv_affine_stored_bytes(&m->tensors.v[i]);
     return bytes;
 }
 

@@ -21,7 +21,7 @@
 
 static const char *const nets[] = {"kd", "grey"};
 static const char *const formats[] = {"f32", "int8", "int4", "int2"};
-static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE, QSV_F32};
 
 enum { MAX_IMAGES = 8 };
 
@@ -475,7 +475,7 @@ static void check_file(struct fixture *f, struct qsv_network *net, const char *p
     struct qsv_bytes bytes;
     struct fixture g = *f;
     struct qsv_network *again;
-    qsv_cost_bytes(&bytes, f->model, qsv_network_formats(net));
+    qsv_cost_bytes(&bytes, f->model, qsv_bank_quantizer(f->bank)->affine, qsv_network_formats(net));
     OK(qsv_network_save(net, path, &err));
     assert_int_equal(stat(path, &info), 0);
     assert_true((uint64_t)info.st_size > bytes.model_bytes);
