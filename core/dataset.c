@@ -279,6 +279,14 @@ void qsv_dataset_close(struct qsv_dataset *d)
     free(d);
 }
 
+enum qsv_status qsv_dataset_share(struct qsv_dataset *d, struct qsv_error *err)
+{
+    if (!d->reader->share)
+        return QSV_OK;
+    enum qsv_status st = d->reader->share(d->state, qsv_dataset_fingerprint(d), err);
+    return st ? qsv_fail_in(err, st, "%s", d->path) : QSV_OK;
+}
+
 uint64_t qsv_dataset_count(const struct qsv_dataset *d)
 {
     return d->count;

@@ -33,6 +33,11 @@ enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
                                        struct qsv_error *err);
 void qsv_dataset_close(struct qsv_dataset *d);
 
+/* What a data set keeps of pixels in memory goes into memory that all processes with this data set
+ * share, on this machine. Does nothing for formats that are read image by image. QSV_EFAILED says
+ * why not; the data set is then as it was. */
+enum qsv_status qsv_dataset_share(struct qsv_dataset *d, struct qsv_error *err);
+
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
 /* A hash over format-independent contents: shape, every pixel and label of the slice, in order. Not

@@ -18,6 +18,7 @@ void qsv_model_destroy(struct qsv_model *m)
         return;
     qsv_graph_fini(&m->graph);
     qsv_tensors_fini(&m->tensors);
+    qsv_share_destroy(m->share);
     free(m->path);
     free(m);
 }
@@ -203,4 +204,30 @@ enum qsv_status qsv_model_create(struct qsv_model **out, struct qsv_tensors *ten
         m->source_bytes += m->tensors.v[i].bytes;
     *out = m;
     return QSV_OK;
+}
+
+static void borrow(struct qsv_tensors *t, const void *const *shared)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->v[i].data);
+        t->v[i].data = (uint8_t *)(uintptr_t)shared[i];
+        t->v[i].borrowed = true;
+    }
+}
+
+enum qsv_status qsv_model_share(struct qsv_model *m, struct qsv_error *err)
+{
+    const size_t n = m->tensors.n;
+    struct qsv_share_piece *pieces = qsv_alloc(n, sizeof *pieces);
+    const void **shared = qsv_alloc(n, sizeof *shared);
+    enum qsv_status st = pieces && shared ? QSV_OK : qsv_fail_memory(err, m->path);
+    for (size_t i = 0; !st && i < n; i++)
+        pieces[i] = (struct qsv_share_piece){m->tensors.v[i].data, m->tensors.v[i].bytes};
+    if (!st)
+        st = qsv_share_create(&m->share, m->hash, pieces, n, shared, err);
+    if (!st)
+        borrow(&m->tensors, shared);
+    free(pieces);
+    free(shared);
+    return st ? qsv_fail_in(err, st, "%s", m->path) : QSV_OK;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/share.h"
 #include "core/graph.h"
 #include "core/tensor.h"
 
@@ -31,7 +32,8 @@ struct qsv_model {
     bool folded;
     struct qsv_tensors tensors;
     struct qsv_graph graph;
-    uint64_t hash; /* of architecture, options and every tensor */
+    struct qsv_share *share; /* where the tensors' data lie; NULL: each in memory of its own */
+    uint64_t hash;           /* of architecture, options and every tensor */
     uint64_t
         source_bytes; /* of the f32 checkpoint it came from: what savings are measured against */
 };
@@ -46,5 +48,9 @@ enum qsv_status qsv_model_create(struct qsv_model **out, struct qsv_tensors *ten
 enum qsv_status qsv_model_load(struct qsv_model **out, const char *path, struct qsv_error *err);
 enum qsv_status qsv_model_save(const struct qsv_model *m, const char *path, struct qsv_error *err);
 void qsv_model_destroy(struct qsv_model *m);
+
+/* Moves the tensors' data into memory that all processes with this model share, on this machine.
+ * Before anything keeps pointers to them. QSV_EFAILED says why not; the model is then as it was. */
+enum qsv_status qsv_model_share(struct qsv_model *m, struct qsv_error *err);
 
 #endif

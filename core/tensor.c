@@ -11,7 +11,8 @@ void qsv_tensors_fini(struct qsv_tensors *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         free(t->v[i].name);
-        free(t->v[i].data);
+        if (!t->v[i].borrowed)
+            free(t->v[i].data);
         free(t->v[i].defect);
     }
     free(t->v);

@@ -8,6 +8,7 @@
 #ifndef QSV_TENSOR_H
 #define QSV_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +24,10 @@ struct qsv_tensor {
     uint32_t rank;
     uint32_t shape[QSV_MAX_RANK];
     int8_t exponent; /* of f16 vectors, whose values are half x 2^exponent; else 0 */
-    uint8_t *data;   /* aligned to QSV_ALIGN, owned */
+    uint8_t *data;   /* aligned to QSV_ALIGN, owned unless borrowed */
     size_t bytes;
-    char *defect; /* owned; NULL for a good tensor */
+    bool borrowed; /* read-only, and somebody else's to free */
+    char *defect;  /* owned; NULL for a good tensor */
 };
 
 struct qsv_tensors {

@@ -81,8 +81,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "a channel's scale: by its largest weight, or by least squared error"},
     {"quantizer.affine", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.affine),
      .choices = affines, .standard = "f32",
-     .help = "what multipliers and shifts of quantized networks are stored as; f16: halves with an "
-             "exponent a vector"},
+     .help = "what multipliers and shifts are stored as; f16: with an exponent a vector"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
      .help = "images whose statistics gptq and compensated choose codes by; 0: all that decide"},

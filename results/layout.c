@@ -4,11 +4,11 @@
 
 #define COLUMN(kind, row, field, unit)                                                             \
     {                                                                                              \
-#field, QSV_COLUMN_##kind, offsetof(struct row, field), unit                               \
+#field, QSV_COLUMN_##kind, offsetof(struct row, field), unit, false                        \
     }
 #define NAMED(name, kind, row, field, unit)                                                        \
     {                                                                                              \
-        name, QSV_COLUMN_##kind, offsetof(struct row, field), unit                                 \
+        name, QSV_COLUMN_##kind, offsetof(struct row, field), unit, false                          \
     }
 
 #define PER_CENT  "per cent"
@@ -16,6 +16,11 @@
 #define PJ_IMAGE  "pJ an image"
 #define SET_CODES "0 judging, 1 deciding"
 
+/* Files that were written before there was such a column can be read. */
+#define LATER(kind, row, field, unit)                                                              \
+    {                                                                                              \
+#field, QSV_COLUMN_##kind, offsetof(struct row, field), unit, true                         \
+    }
 #define RECORD(kind, field, unit) NAMED(#field, kind, qsv_evaluation, record.field, unit)
 
 static const struct qsv_column evaluation_columns[] = {
@@ -260,6 +265,8 @@ static const struct qsv_column attempt_columns[] = {
     ATTEMPT(F64, start_unix_s, "s since 1970-01-01 UTC"),
     ATTEMPT(F64, end_unix_s, "s since 1970-01-01 UTC; NaN: going on, or killed"),
     ATTEMPT(TEXT, why, "why it ended"),
+    LATER(U64, qsv_attempt_row, layer_forwards_asked, "layers x networks x images; 0: not known"),
+    LATER(U64, qsv_attempt_row, layer_forwards_done, "after what trials share"),
 };
 
 const struct qsv_table qsv_attempt_table = {

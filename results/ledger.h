@@ -77,6 +77,7 @@ struct qsv_attempt_row {
     uint32_t number, pid, ranks;
     char *version, *commit, *host, *cpu, *isa, *libraries, *command_line, *why;
     double start_unix_s, end_unix_s; /* end NaN: going on, or killed (why says so) */
+    uint64_t layer_forwards_asked, layer_forwards_done; /* known when it has ended */
 };
 
 struct qsv_ledger {

@@ -21,6 +21,7 @@ struct state {
     const struct qsv_reader_trial *selected;
     uint64_t images;         /* trials x images recorded, all attempts */
     uint64_t attempt_images; /* in the last attempt */
+    uint64_t peak_mem_bytes; /* of the rank that took most, in the last attempt */
     double attempt_s;        /* how long that has taken so far; NaN: unknown */
 };
 
@@ -49,6 +50,8 @@ static void count_images(struct state *s)
         if (r->attempt != attempt)
             continue;
         s->attempt_images += r->n_images;
+        s->peak_mem_bytes =
+            r->peak_mem_bytes > s->peak_mem_bytes ? r->peak_mem_bytes : s->peak_mem_bytes;
         last = r->t_end_unix_s > last ? r->t_end_unix_s : last;
     }
     s->attempt_s = NAN;
@@ -141,6 +144,19 @@ static void add_records(struct qsv_strbuf *out, const struct state *s)
     qsv_strbuf_puts(out, "\n");
 }
 
+static void add_work(struct qsv_strbuf *out, const struct state *s)
+{
+    const struct qsv_attempt_row *a = s->attempt;
+    if (s->peak_mem_bytes)
+        qsv_strbuf_printf(out, "memory     a rank took up to %" PRIu64 " MiB\n",
+                          s->peak_mem_bytes >> 20);
+    if (a && a->layer_forwards_asked)
+        qsv_strbuf_printf(
+            out, "work       %" PRIu64 " layer forwards asked for, %" PRIu64 " done (%.1f %%)\n",
+            a->layer_forwards_asked, a->layer_forwards_done,
+            100 * (double)a->layer_forwards_done / (double)a->layer_forwards_asked);
+}
+
 static void add_selected(struct qsv_strbuf *out, const struct state *s)
 {
     const struct qsv_reader_trial *t = s->selected;
@@ -172,6 +188,7 @@ static void print_text(struct qsv_strbuf *out, const struct state *s)
                           s->search->row.number, s->ledger->n_searches, s->search->row.strategy,
                           last_step(s), s->search->n_steps);
     add_records(out, s);
+    add_work(out, s);
     add_selected(out, s);
 }
 
@@ -208,15 +225,19 @@ static json_t *make_holder(const struct state *s)
 static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
                                   struct qsv_error *err)
 {
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "run",
-                  qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state",
-                  word(s), "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s),
-                  "attempt", s->attempt ? (int)s->attempt->number : 0, "strategy",
-                  s->search ? s->search->row.strategy : "", "step", last_step(s), "trials",
-                  (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations,
-                  "images", (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images,
-                  "images_per_s", number(rate(s)), "selected", make_selected(s));
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, "
+        "s:I, s:I, s:o}",
+        "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state", word(s),
+        "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s), "attempt",
+        s->attempt ? (int)s->attempt->number : 0, "strategy",
+        s->search ? s->search->row.strategy : "", "step", last_step(s), "trials",
+        (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
+        (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
+        number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
+        (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
+        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "selected",
+        make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)

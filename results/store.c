@@ -174,6 +174,14 @@ enum qsv_status qsv_store_open(struct qsv_store **out, const char *run_folder,
     return st;
 }
 
+void qsv_store_note_work(struct qsv_store *s, uint64_t layer_forwards_asked,
+                         uint64_t layer_forwards_done)
+{
+    struct qsv_attempt_row *row = &s->ledger.attempts[s->ledger.n_attempts - 1];
+    row->layer_forwards_asked = layer_forwards_asked;
+    row->layer_forwards_done = layer_forwards_done;
+}
+
 enum qsv_status qsv_store_close(struct qsv_store *s, bool complete, const char *why,
                                 struct qsv_error *err)
 {

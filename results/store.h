@@ -66,6 +66,11 @@ enum qsv_status qsv_store_add_step(struct qsv_store *s, const struct qsv_step *s
 enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool meets,
                                  struct qsv_error *err);
 
+/* Layers x networks x images of this attempt: asked for, and done after what trials share. Written
+ * by the next fold. */
+void qsv_store_note_work(struct qsv_store *s, uint64_t layer_forwards_asked,
+                         uint64_t layer_forwards_done);
+
 /* Writes all as a new results.h5 (aside, then renamed) and deletes the segments that are in it. */
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err);
 /* To be called often. Keeps the lock fresh; QSV_EIDENTITY where the run was taken over. Folds when

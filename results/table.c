@@ -69,6 +69,8 @@ static hid_t compound_type(const struct qsv_table *t, const struct packing *p, b
 {
     hid_t type = H5Tcreate(H5T_COMPOUND, p->row_size);
     for (size_t i = 0; i < p->n; i++) {
+        if (!p->size[i]) /* optional, and not there */
+            continue;
         hid_t member = element_type(t->columns[i].type, p->size[i], in_file);
         H5Tinsert(type, t->columns[i].name, p->offset[i], member);
         H5Tclose(member);
@@ -172,11 +174,11 @@ static enum qsv_status read_layout(hid_t d, const struct qsv_table *t, struct pa
     for (size_t i = 0; i < p->n && !st; i++) {
         const struct qsv_column *c = &t->columns[i];
         size_t size = member_size(type, c);
-        if (!size)
+        if (!size && !c->optional)
             st = qsv_fail(err, QSV_EINPUT, "table '%s' has no column '%s' of the expected type",
                           t->name, c->name);
         p->offset[i] = p->row_size;
-        p->size[i] = c->type == QSV_COLUMN_TEXT ? size : fixed_size[c->type];
+        p->size[i] = c->type == QSV_COLUMN_TEXT || !size ? size : fixed_size[c->type];
         p->row_size += p->size[i];
     }
     if (type >= 0)

@@ -22,6 +22,7 @@ struct qsv_column {
     enum qsv_column_type type;
     size_t offset;    /* in the struct */
     const char *unit; /* NULL: none */
+    bool optional;    /* a file may be without it: zeros, then; no text */
 };
 
 struct qsv_table {

@@ -15,6 +15,7 @@ struct qsv_coordinator {
     struct qsv_crew crew;
     uint64_t n_tasks, n_calls; /* dealt, begun so far */
     double looked_s;           /* when stragglers were last looked for */
+    struct qsv_tally tally;
     struct qsv_deal *deal, *ahead;
 };
 
@@ -198,6 +199,20 @@ static enum qsv_status take_records(struct qsv_coordinator *c, const struct qsv_
     return st;
 }
 
+static void add_to_tally(struct qsv_tally *t, const struct qsv_done *d)
+{
+    t->layer_forwards_asked += d->layer_forwards_asked;
+    t->layer_forwards_done += d->layer_forwards_done;
+    for (uint32_t i = 0; i < d->n_records; i++)
+        if (d->records[i].peak_mem_bytes > t->peak_mem_bytes)
+            t->peak_mem_bytes = d->records[i].peak_mem_bytes;
+}
+
+struct qsv_tally qsv_coordinator_tally(const struct qsv_coordinator *c)
+{
+    return c->tally;
+}
+
 static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job *job,
                                  uint32_t from, struct qsv_done *d, struct qsv_error *err)
 {
@@ -206,6 +221,7 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     if (st)
         return qsv_fail_in(err, st, "rank %u on %s", from + 1, qsv_crew_host(w));
     struct qsv_given g = w->given[0];
+    add_to_tally(&c->tally, d);
     w->n_given--;
     memmove(w->given, w->given + 1, w->n_given * sizeof *w->given);
     w->given[w->n_given] = (struct qsv_given){0};

@@ -44,6 +44,13 @@ uint32_t qsv_coordinator_alive(const struct qsv_coordinator *c); /* here, and no
 /* What it said; zeros before the greeting. */
 const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, uint32_t worker);
 
+/* What workers have reported so far. */
+struct qsv_tally {
+    uint64_t layer_forwards_asked, layer_forwards_done; /* see core/engine.h */
+    uint64_t peak_mem_bytes;                            /* of the rank that took most */
+};
+struct qsv_tally qsv_coordinator_tally(const struct qsv_coordinator *c);
+
 struct qsv_job {
     enum qsv_task_kind kind;
     uint32_t attempt;

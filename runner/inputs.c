@@ -1,6 +1,7 @@
 #include "runner/inputs.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +27,7 @@ static enum qsv_status load_model(struct qsv_inputs *in, struct qsv_error *err)
                       "%s: is quantized already; a sweep starts from the model that it was made "
                       "from",
                       in->spec->model);
-    return st ? st : qsv_bank_create(&in->bank, in->model, &in->spec->quantizer, err);
+    return st;
 }
 
 static enum qsv_status load_images(struct qsv_inputs *in, struct qsv_error *err)
@@ -42,6 +43,17 @@ static enum qsv_status load_images(struct qsv_inputs *in, struct qsv_error *err)
     return st ? st
               : qsv_partition_init(&in->partition, qsv_dataset_count(in->images[QSV_JUDGE].dataset),
                                    n_decide, s->shard_images, s->search.seed, err);
+}
+
+static void share(struct qsv_inputs *in, struct qsv_error *why)
+{
+    enum qsv_status st = qsv_model_share(in->model, why);
+    for (int set = 0; set < 2; set++)
+        if (!st && in->images[set].dataset)
+            st = qsv_dataset_share(in->images[set].dataset, why);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what was replaced lies in pieces between others, and would stay ours */
+#endif
 }
 
 static enum qsv_status hash_into(uint64_t *out, struct qsv_hash *h, struct qsv_error *err)
@@ -94,20 +106,40 @@ static void describe(struct qsv_inputs *in)
     h->spec = qsv_hash_bytes(in->spec->text, in->spec->text_bytes);
 }
 
-enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
-                                struct qsv_error *err)
+static enum qsv_status load(struct qsv_inputs *in, const struct qsv_spec *spec, bool shared,
+                            struct qsv_error *err)
 {
+    struct qsv_error why = {0};
     *in = (struct qsv_inputs){.spec = spec};
     enum qsv_status st = load_model(in, err);
     if (!st)
         st = load_images(in, err);
     if (!st)
         st = identify(in, err);
-    if (st)
+    if (!st && shared)
+        share(in, &why);
+    /* It keeps pointers to the tensors. */
+    if (!st)
+        st = qsv_bank_create(&in->bank, in->model, &spec->quantizer, err);
+    if (st) {
         qsv_inputs_fini(in);
-    else
-        describe(in);
-    return st;
+        return st;
+    }
+    describe(in);
+    snprintf(in->hello.alone, sizeof in->hello.alone, "%s", why.text);
+    return QSV_OK;
+}
+
+enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
+                                struct qsv_error *err)
+{
+    return load(in, spec, false, err);
+}
+
+enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec,
+                                       struct qsv_error *err)
+{
+    return load(in, spec, true, err);
 }
 
 static void describe_images(struct qsv_strbuf *out, const char *role,

@@ -24,6 +24,10 @@ struct qsv_inputs {
 /* Loads and checks everything that the spec names. On failure nothing is left to finish. */
 enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
                                 struct qsv_error *err);
+/* The same for one of several ranks: the model's tensors, and images that are kept in memory, lie
+ * in memory that the ranks of a machine share; where that cannot be, in->hello says why. */
+enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec,
+                                       struct qsv_error *err);
 /* What a run would work with, for people. */
 void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out);
 

@@ -53,6 +53,7 @@ static void put_hello(const struct qsv_hello *h, struct qsv_strbuf *out)
     put_string(out, h->isa);
     qsv_strbuf_u64(out, h->pid);
     qsv_strbuf_u32(out, h->cores);
+    put_string(out, h->alone);
 }
 
 static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
@@ -70,6 +71,7 @@ static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
     get_string(in, h->isa, sizeof h->isa);
     h->pid = qsv_cursor_u64(in);
     h->cores = qsv_cursor_u32(in);
+    get_string(in, h->alone, sizeof h->alone);
 }
 
 static void put_done(const struct qsv_done *d, const struct qsv_record_shape *shape,
@@ -77,6 +79,8 @@ static void put_done(const struct qsv_done *d, const struct qsv_record_shape *sh
 {
     qsv_strbuf_u64(out, d->task);
     qsv_strbuf_f64(out, d->seconds);
+    qsv_strbuf_u64(out, d->layer_forwards_asked);
+    qsv_strbuf_u64(out, d->layer_forwards_done);
     put_string(out, d->segment);
     qsv_strbuf_u32(out, d->n_records);
     for (uint32_t i = 0; i < d->n_records; i++)
@@ -89,6 +93,8 @@ static enum qsv_status get_done(struct qsv_done *d, const struct qsv_record_shap
     enum qsv_status st = QSV_OK;
     d->task = qsv_cursor_u64(in);
     d->seconds = qsv_cursor_f64(in);
+    d->layer_forwards_asked = qsv_cursor_u64(in);
+    d->layer_forwards_done = qsv_cursor_u64(in);
     get_string(in, d->segment, sizeof d->segment);
     uint32_t n = qsv_cursor_u32(in);
     /* A record is never smaller than its trial's id: keeps a wrong count from allocating much. */

@@ -37,12 +37,15 @@ struct qsv_hello { /* what must be the same on every rank, and who is there */
     char host[QSV_MESSAGE_NAME];
     char isa[QSV_MESSAGE_NAME];
     uint64_t pid;
-    uint32_t cores; /* that it may use */
+    uint32_t cores;               /* that it may use */
+    char alone[QSV_MESSAGE_NAME]; /* why it shares no memory with others of its machine; "": it does
+                                     where there are any */
 };
 
 struct qsv_done {
     uint64_t task;
     double seconds;
+    uint64_t layer_forwards_asked, layer_forwards_done; /* see core/engine.h */
     char segment[QSV_MESSAGE_NAME]; /* where it is recorded; "": a kind that is not, or a task that
                                        shares the segment of the one reported next */
     uint32_t n_records;

@@ -204,6 +204,22 @@ static void add_savings(struct qsv_strbuf *out, const struct qsv_summary *s)
                          "2.1 points, on ImageNet\n");
 }
 
+/* Nothing where all was recorded before. */
+static void add_work(struct qsv_strbuf *out, const struct qsv_summary *s)
+{
+    const struct qsv_tally *t = &s->tally;
+    if (!t->layer_forwards_asked)
+        return;
+    add_label(out, "work");
+    add_count(out, t->layer_forwards_asked);
+    qsv_strbuf_puts(out, " layer forwards asked for, ");
+    add_count(out, t->layer_forwards_done);
+    qsv_strbuf_printf(out, " done (%.1f %%); a rank took up to ",
+                      100 * (double)t->layer_forwards_done / (double)t->layer_forwards_asked);
+    add_count(out, t->peak_mem_bytes >> 20);
+    qsv_strbuf_puts(out, " MiB of memory\n");
+}
+
 static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
     add_label(out, "files");
@@ -249,6 +265,7 @@ void qsv_summary_print(struct qsv_strbuf *out, const struct qsv_summary *s)
     add_base(out, s);
     add_selected(out, s);
     add_savings(out, s);
+    add_work(out, s);
     add_files(out, s);
     add_verdict(out, s);
 }

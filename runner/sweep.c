@@ -160,6 +160,23 @@ static void say_of_threads(struct progressing *p)
                          other, threads);
 }
 
+static void say_of_memory(struct progressing *p)
+{
+    const uint32_t n = qsv_coordinator_workers(p->coordinator);
+    uint32_t alone = 0, first = 0;
+    for (uint32_t w = n; w-- > 0;) {
+        if (!qsv_coordinator_hello(p->coordinator, w)->alone[0])
+            continue;
+        alone++;
+        first = w;
+    }
+    if (alone)
+        qsv_progress_say(p->progress,
+                         "%u of %u workers share no memory with others of their machine, which "
+                         "takes more of it: rank %u: %s",
+                         alone, n, first + 1, qsv_coordinator_hello(p->coordinator, first)->alone);
+}
+
 static void say_what_begins(struct progressing *p)
 {
     const struct qsv_graph *g = &p->in->model->graph;
@@ -175,6 +192,7 @@ static void say_what_begins(struct progressing *p)
         p->sweep->spec->run, qsv_store_attempt(p->store), qsv_store_record_count(p->store), workers,
         workers == 1 ? "" : "s", threads, threads == 1 ? "" : "s", h->isa);
     say_of_threads(p);
+    say_of_memory(p);
 }
 
 static void begin_live(struct progressing *p)
@@ -224,7 +242,8 @@ static enum qsv_status print_summary(struct progressing *p, size_t n_records, st
                                   .run_folder = p->sweep->spec->run,
                                   .exported = p->exported,
                                   .seconds = now_s(p->sweep) - p->began_s,
-                                  .n_records = n_records};
+                                  .n_records = n_records,
+                                  .tally = qsv_coordinator_tally(p->coordinator)};
     qsv_progress_clear(p->progress);
     qsv_summary_print(&text, &summary);
     bool ok = !text.failed && fwrite(text.text, 1, text.len, p->sweep->out) == text.len &&
@@ -242,6 +261,8 @@ static enum qsv_status close_store(struct progressing *p, enum qsv_status st, st
                       : st != QSV_ESTOPPED ? err->text
                       : signal_name        ? signal_name
                                            : "stopped";
+    const struct qsv_tally tally = qsv_coordinator_tally(p->coordinator);
+    qsv_store_note_work(p->store, tally.layer_forwards_asked, tally.layer_forwards_done);
     enum qsv_status closed = qsv_store_close(p->store, st == QSV_OK, why, &own);
     p->store = NULL;
     if (!st && closed)
@@ -333,7 +354,7 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
 enum qsv_status qsv_sweep_coordinate(const struct qsv_sweep *s, bool *stuck, struct qsv_error *err)
 {
     struct qsv_inputs in;
-    enum qsv_status ready = qsv_inputs_load(&in, s->spec, err);
+    enum qsv_status ready = qsv_inputs_load_shared(&in, s->spec, err);
     enum qsv_status st = coordinate(s, &in, s->transport, ready, stuck, err);
     if (!ready)
         qsv_inputs_fini(&in);
@@ -382,7 +403,7 @@ enum qsv_status qsv_sweep_work(const struct qsv_sweep *s, struct qsv_error *err)
     struct qsv_inputs in;
     struct qsv_error why;
     char *exported = qsv_selected_path(s->spec->run);
-    enum qsv_status ready = exported ? qsv_inputs_load(&in, s->spec, &why)
+    enum qsv_status ready = exported ? qsv_inputs_load_shared(&in, s->spec, &why)
                                      : qsv_fail_memory(&why, "the selected network");
     enum qsv_status st =
         ready ? qsv_worker_excuse(s->transport, s->clock, &why, err) : work(s, &in, exported, err);

@@ -229,9 +229,13 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
 {
     const struct qsv_clock *clock = w->setup.clock;
     const struct kind *kind = find_kind(t->kind);
+    const struct qsv_engine_work before = qsv_workbench_work(w->bench);
     double began_s = clock->now_s(clock->context);
     w->look_s = began_s;
     enum qsv_status st = perform(w, kind, t, d, err);
+    const struct qsv_engine_work after = qsv_workbench_work(w->bench);
+    d->layer_forwards_asked = after.layer_forwards_asked - before.layer_forwards_asked;
+    d->layer_forwards_done = after.layer_forwards_done - before.layer_forwards_done;
     d->seconds = clock->now_s(clock->context) - began_s;
     if (st)
         return st;

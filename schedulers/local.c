@@ -27,6 +27,7 @@ static const char *const environment[] = {
     "OMPI_MCA_btl_vader_single_copy_mechanism=none", /* containers forbid it, with a warning */
     "OMPI_MCA_btl_base_warn_component_unused=0",
     "OMPI_MCA_orte_forward_job_control=1", /* Ctrl-Z */
+    "OMP_WAIT_POLICY=passive",             /* threads that wait leave their core to others */
     "PMIX_MCA_gds=hash",                   /* needs no room in the temporary folder */
     NULL,
 };

@@ -248,5 +248,10 @@ static enum qsv_status read_labels(void *state, uint64_t first, size_t n, uint16
     return st;
 }
 
-const struct qsv_data_reader qsv_hdf5_reader = {"hdf5",      true,        recognise, open_hdf5,
-                                                read_pixels, read_labels, close_hdf5};
+const struct qsv_data_reader qsv_hdf5_reader = {.name = "hdf5",
+                                                .fragile = true,
+                                                .recognise = recognise,
+                                                .open = open_hdf5,
+                                                .read_pixels = read_pixels,
+                                                .read_labels = read_labels,
+                                                .close = close_hdf5};

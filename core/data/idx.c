@@ -7,14 +7,16 @@
 
 #include "core/base/alloc.h"
 #include "core/base/cursor.h"
+#include "core/base/share.h"
 #include "core/data/reader.h"
 #include "core/data/stream.h"
 
 enum { MAX_DIMS = 4, MAX_BYTES = 1 << 30 };
 
 struct idx {
-    uint8_t *pixels, *labels;
-    size_t image_bytes;
+    uint8_t *pixels, *labels; /* pixels: not ours where they are shared */
+    size_t image_bytes, pixels_bytes;
+    struct qsv_share *share;
 };
 
 static bool recognise(const uint8_t *head, size_t n)
@@ -91,7 +93,9 @@ static enum qsv_status read_file(uint8_t **out, const char *path, uint32_t min_d
 static void close_idx(void *state)
 {
     struct idx *x = state;
-    free(x->pixels);
+    if (!x->share)
+        free(x->pixels);
+    qsv_share_destroy(x->share);
     free(x->labels);
     free(x);
 }
@@ -110,6 +114,7 @@ static enum qsv_status read_both(struct idx *x, struct qsv_data_info *info, cons
                         n_labels, dims[0], images);
     struct qsv_shape shape = {n_dims == 4 ? dims[3] : 1, dims[1], dims[2]};
     x->image_bytes = (size_t)shape.c * shape.h * shape.w;
+    x->pixels_bytes = dims[0] * x->image_bytes;
     *info = (struct qsv_data_info){dims[0], shape, 1};
     return QSV_OK;
 }
@@ -150,5 +155,23 @@ static enum qsv_status read_labels(void *state, uint64_t first, size_t n, uint16
     return QSV_OK;
 }
 
-const struct qsv_data_reader qsv_idx_reader = {"idx",       false,       recognise, open_idx,
-                                               read_pixels, read_labels, close_idx};
+static enum qsv_status share(void *state, uint64_t key, struct qsv_error *err)
+{
+    struct idx *x = state;
+    const struct qsv_share_piece piece = {x->pixels, x->pixels_bytes};
+    const void *shared;
+    enum qsv_status st = qsv_share_create(&x->share, key, &piece, 1, &shared, err);
+    if (st)
+        return st;
+    free(x->pixels);
+    x->pixels = (uint8_t *)(uintptr_t)shared;
+    return QSV_OK;
+}
+
+const struct qsv_data_reader qsv_idx_reader = {.name = "idx",
+                                               .recognise = recognise,
+                                               .open = open_idx,
+                                               .read_pixels = read_pixels,
+                                               .read_labels = read_labels,
+                                               .close = close_idx,
+                                               .share = share};

@@ -35,6 +35,8 @@ struct qsv_data_reader {
     enum qsv_status (*read_labels)(void *state, uint64_t first, size_t n, uint16_t *labels,
                                    struct qsv_error *err);
     void (*close)(void *state);
+    /* See qsv_dataset_share; NULL where a data set is not kept in memory. */
+    enum qsv_status (*share)(void *state, uint64_t key, struct qsv_error *err);
 };
 
 extern const struct qsv_data_reader qsv_idx_reader;

@@ -129,6 +129,32 @@ static void test_fingerprint_is_of_the_contents(void **state)
     assert_int_not_equal(fingerprint_of(&s), all);
 }
 
+/* Of IDX the pixels are shared; HDF5 is read image by image, there is nothing to share. */
+static void test_shared(void **state)
+{
+    struct qsv_dataset_source sources[] = {good_idx(), {NULL, in_folder("same.h5"), NULL, 0, 0}};
+    (void)state;
+    write_hdf5("same.h5", 10, 5);
+    for (int k = 0; k < 2; k++) {
+        struct qsv_dataset *own, *shared;
+        struct qsv_error err = {0};
+        assert_int_equal(qsv_dataset_open(&own, &sources[k], &err), QSV_OK);
+        assert_int_equal(qsv_dataset_open(&shared, &sources[k], &err), QSV_OK);
+        if (qsv_dataset_share(shared, &err))
+            fail_msg("%s", err.text);
+        for (uint64_t i = 0; i < N_IMAGES; i++) {
+            uint8_t a[HEIGHT * WIDTH], b[HEIGHT * WIDTH];
+            uint32_t x, y;
+            assert_int_equal(qsv_dataset_read(own, i, a, &x, &err), QSV_OK);
+            assert_int_equal(qsv_dataset_read(shared, i, b, &y, &err), QSV_OK);
+            assert_memory_equal(a, b, sizeof a);
+            assert_int_equal(x, y);
+        }
+        qsv_dataset_close(own);
+        qsv_dataset_close(shared);
+    }
+}
+
 static void test_open_again(void **state)
 {
     (void)state;
@@ -268,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_bad_slices),
         cmocka_unit_test(test_fingerprint_is_of_the_contents),
         cmocka_unit_test(test_open_again),

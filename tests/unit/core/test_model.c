@@ -290,6 +290,28 @@ static void test_other_files(void **state)
     }
 }
 
+/* Two as two ranks have them: one copy of the data, the same model. */
+static void test_shared(void **state)
+{
+    struct qsv_model *m[3];
+    struct qsv_error err = {0};
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(qsv_model_load(&m[i], "tests/data/tiny.h5", &err), QSV_OK);
+    for (int i = 1; i < 3; i++)
+        if (qsv_model_share(m[i], &err))
+            fail_msg("%s", err.text);
+    qsv_model_destroy(m[1]); /* the other's data stay */
+    for (size_t i = 0; i < m[0]->tensors.n; i++) {
+        const struct qsv_tensor *own = &m[0]->tensors.v[i], *shared = &m[2]->tensors.v[i];
+        assert_true(shared->borrowed && !own->borrowed);
+        assert_int_equal(own->bytes, shared->bytes);
+        assert_memory_equal(own->data, shared->data, own->bytes);
+    }
+    qsv_model_destroy(m[0]);
+    qsv_model_destroy(m[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_every_value_is_in_the_hash),
         cmocka_unit_test(test_damaged_files),
         cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,6 +254,8 @@ static void test_names_and_hash(void **state)
     assert_string_equal(qsv_quantizer_find("compensated"), "compensated");
     assert_null(qsv_quantizer_find("rounded"));
     assert_int_not_equal(hash_of(&by_max), hash_of(&by_mse));
+    assert_int_not_equal(hash_of(&by_max),
+                         hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX, QSV_F16}));
     assert_int_equal(hash_of(&by_max),
                      hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX, QSV_F32}));
 }

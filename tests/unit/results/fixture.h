@@ -213,6 +213,7 @@ static inline struct qsv_record make_record(const struct fixture *f, uint64_t se
     r.attempt = 1;
     r.rank = 1;
     r.wall_s = 0.5;
+    r.peak_mem_bytes = 3 << 20;
     r.t_end_unix_s = 1700000001.0 + shard;
     if (seed == 0)
         make_answers(&r, &rng);

@@ -43,7 +43,10 @@ static void each_state_of_a_run_is_told(void **state)
     assert_says(f.folder, "recorded   2 trials, 11 records, 93 images evaluated");
     uint8_t formats[N_LAYERS];
     assert_int_equal(qsv_store_select(s, make_setting(3, formats), false, NULL), QSV_OK);
+    qsv_store_note_work(s, 2000, 900);
     assert_int_equal(qsv_store_close(s, false, "asked to stop", NULL), QSV_OK);
+    assert_says(f.folder, "work       2000 layer forwards asked for, 900 done (45.0 %)\n");
+    assert_says(f.folder, "memory     a rank took up to 3 MiB\n");
     assert_says(f.folder, "state      ended: asked to stop\n");
     assert_says(f.folder, "(misses the constraint)");
     assert_says(f.folder, "on 15 deciding images (all)");
@@ -83,10 +86,13 @@ static void json_has_the_same(void **state)
     json_decref(o);
     uint8_t formats[N_LAYERS];
     assert_int_equal(qsv_store_select(s, make_setting(3, formats), true, NULL), QSV_OK);
+    qsv_store_note_work(s, 2000, 900);
     assert_int_equal(qsv_store_close(s, true, "complete", NULL), QSV_OK);
     o = json_loads(report(f.folder, 1), 0, NULL);
     assert_string_equal(json_string_value(json_object_get(o, "state")), "complete");
     assert_string_equal(json_string_value(json_object_get(o, "step")), "guided");
+    assert_int_equal(json_integer_value(json_object_get(o, "layer_forwards_asked")), 2000);
+    assert_int_equal(json_integer_value(json_object_get(o, "layer_forwards_done")), 900);
     json_t *selected = json_object_get(o, "selected");
     assert_true(json_is_true(json_object_get(selected, "meets")));
     assert_int_equal(json_integer_value(json_object_get(selected, "n_images")), 15);

@@ -90,13 +90,18 @@ static void report(struct pretender *p)
     struct qsv_task *t = &p->task;
     struct qsv_done *d = &m.u.done;
     uint32_t n = t->n_trials * t->n_shards;
-    *d = (struct qsv_done){.task = t->number, .seconds = n * p->seconds_a_pair, .n_records = n};
+    *d = (struct qsv_done){.task = t->number,
+                           .seconds = n * p->seconds_a_pair,
+                           .n_records = n,
+                           .layer_forwards_asked = 3 * n,
+                           .layer_forwards_done = 2 * n};
     strcpy(d->segment, "segment");
     d->records = calloc(n, sizeof *d->records);
     assert_non_null(d->records);
     for (uint32_t i = 0; i < n; i++) {
         struct qsv_record *r = &d->records[i];
         assert_int_equal(qsv_record_init(r, &shape, SHARD_IMAGES, 0, &err), QSV_OK);
+        r->peak_mem_bytes = 1000 + i;
         r->trial_id = t->trials[i / t->n_shards].trial_id;
         r->shard = t->first_shard + i % t->n_shards;
     }
@@ -297,6 +302,10 @@ static void every_pair_is_taken_once(void **state)
         for (int t = 0; t < 5; t++)
             for (int i = 0; i < N_SHARDS; i++)
                 assert_int_equal(s->taken[t][i], 1);
+        struct qsv_tally tally = qsv_coordinator_tally(s->c);
+        assert_int_equal(tally.layer_forwards_asked, 3 * 5 * N_SHARDS);
+        assert_int_equal(tally.layer_forwards_done, 2 * 5 * N_SHARDS);
+        assert_in_range(tally.peak_mem_bytes, 1000, 1000 + 5 * N_SHARDS);
         struct qsv_bye work;
         assert_int_equal(qsv_coordinator_stop(s->c, 10, &work, &err), QSV_OK);
         assert_int_equal(work.layer_forwards_asked, 10 * workers);

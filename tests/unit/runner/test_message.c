@@ -37,6 +37,7 @@ static struct qsv_message a_hello(void)
                             .isa = "avx2",
                             .pid = 4711,
                             .cores = 2,
+                            .alone = "no room",
                             .spec = 5};
     h->identity = (struct qsv_identity){.model = 1,
                                         .dataset = 2,
@@ -69,7 +70,12 @@ static struct qsv_message a_report(void)
 {
     struct qsv_message m = {.type = QSV_MESSAGE_DONE};
     struct qsv_done *d = &m.u.done;
-    *d = (struct qsv_done){.task = 99, .seconds = 1.5, .segment = "1-2-3", .n_records = 2};
+    *d = (struct qsv_done){.task = 99,
+                           .seconds = 1.5,
+                           .layer_forwards_asked = 70,
+                           .layer_forwards_done = 40,
+                           .segment = "1-2-3",
+                           .n_records = 2};
     d->records = calloc(2, sizeof *d->records);
     assert_non_null(d->records);
     for (uint32_t i = 0; i < 2; i++) {
@@ -109,6 +115,7 @@ static void each_message_comes_over(void **state)
     assert_string_equal(got.u.hello.isa, "avx2");
     assert_int_equal(got.u.hello.pid, 4711);
     assert_int_equal(got.u.hello.cores, 2);
+    assert_string_equal(got.u.hello.alone, "no room");
     assert_int_equal(got.u.hello.spec, 5);
     assert_int_equal(qsv_identity_hash(&got.u.hello.identity),
                      qsv_identity_hash(&m.u.hello.identity));
@@ -170,6 +177,8 @@ static void a_report_comes_over(void **state)
     const struct qsv_done *d = &got.u.done;
     assert_int_equal(d->task, 99);
     assert_true(d->seconds == 1.5);
+    assert_int_equal(d->layer_forwards_asked, 70);
+    assert_int_equal(d->layer_forwards_done, 40);
     assert_string_equal(d->segment, "1-2-3");
     assert_int_equal(d->n_records, 2);
     assert_int_equal(d->records[1].trial_id, 1001);

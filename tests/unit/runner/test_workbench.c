@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "jobs/setting.h"
 #include "runner/workbench.h"
+#include "tests/unit/allocated.h"
 #include "tests/unit/runner/tiny.h"
 
 enum { SHARD = 2, N_LAYERS = 54, N_TRIALS = 4 };
@@ -130,6 +131,26 @@ static void threads_change_nothing(void **state)
     }
 }
 
+/* A sweep evaluates for days: what is kept for later is bounded. 3 KB a round would be seen. */
+static void memory_stays_flat(void **state)
+{
+    struct bench *b = *state;
+    struct qsv_workbench *bench = make_bench_of(b, 2);
+    size_t before = 0;
+    for (int round = 0; round < 30; round++) {
+        for (uint32_t shard = 0; shard < b->in.partition.n_shards; shard++) {
+            struct qsv_record r[N_TRIALS];
+            evaluate(bench, b->trials, N_TRIALS, shard, r);
+            for (int i = 0; i < N_TRIALS; i++)
+                qsv_record_fini(&r[i]);
+        }
+        if (round == 5)
+            before = allocated_bytes();
+    }
+    assert_true(allocated_bytes() < before + NOISE_BYTES);
+    qsv_workbench_destroy(bench);
+}
+
 static void records_say_what_happened(void **state)
 {
     struct bench *b = *state;
@@ -239,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(company_and_order_change_nothing),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(memory_stays_flat),
         cmocka_unit_test(records_say_what_happened),
         cmocka_unit_test(an_exported_network_gives_the_same_record),
         cmocka_unit_test(another_models_file_is_refused),

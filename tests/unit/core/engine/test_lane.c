@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
 #include "core/engine.h"
+#include "tests/unit/allocated.h"
 
 enum { IMAGES = 7, NETS = 5, MAX_CLASSES = 8, MAX_LIFS = 128, MAX_SITES = 256, MAX_SUMS = 8192 };
 
@@ -220,28 +220,6 @@ static void test_allocation_failures(void **state)
     assert_memory_equal(want, got, NETS * sizeof *want);
     free(want);
     free(got);
-}
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#define HAS_ASAN __has_feature(address_sanitizer)
-#else
-#define HAS_ASAN 0
-#endif
-
-/* The allocator's own caches count as in use: up to that much says nothing. */
-enum { NOISE_BYTES = 1 << 16 };
-
-static size_t allocated_bytes(void)
-{
-#if HAS_ASAN
-    size_t __sanitizer_get_current_allocated_bytes(void);
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
-#endif
 }
 
 /* What is set aside where networks part, and what batches of another size need, is kept or given
