@@ -99,6 +99,12 @@ SEED    ?= 1
 soak: $(B)/qsvit
 	$(Q)B='$(B)' SEED='$(SEED)' tests/mpi/soak.sh '$(MINUTES)'
 
+## test-slurm: sweeps as jobs of a real Slurm, which it installs and starts on the loopback
+test-slurm:
+	$(Q)scripts/deps.sh build test slurm
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)B='$(B)' tests/run.sh tests/slurm/test_slurm.sh
+
 ## test-reference: compares with PyTorch, which it installs
 test-reference:
 	$(Q)scripts/deps.sh build run test reference
@@ -232,7 +238,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan bench soak test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-slurm test-reference lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

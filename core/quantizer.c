@@ -7,8 +7,8 @@
 
 enum { RULES_VERSION = 1 }; /* changes whenever any code or scale could */
 
-static const struct qsv_quantizer_kind *const kinds[] = {&qsv_quantizer_round, &qsv_quantizer_gptq,
-                                                         &qsv_quantizer_compensated};
+static const struct qsv_quantizer_kind *const kinds[] = {
+    &qsv_quantizer_round, &qsv_quantizer_gptq, &qsv_quantizer_compensated, &qsv_quantizer_searched};
 
 static const char *const rule_names[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse"};
 
@@ -30,7 +30,7 @@ const char *qsv_quantizer_find(const char *name)
 
 const char *qsv_quantizer_names(void)
 {
-    return "round, gptq, compensated";
+    return "round, gptq, compensated, searched";
 }
 
 bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q)

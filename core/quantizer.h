@@ -19,7 +19,8 @@ enum qsv_scale_rule {
 };
 
 struct qsv_quantizer {
-    const char *name; /* "round", "gptq" or "compensated", as qsv_quantizer_find gives it */
+    const char
+        *name; /* "round", "gptq", "compensated" or "searched", as qsv_quantizer_find gives it */
     enum qsv_scale_rule scale; /* "compensated": where the search for scales begins */
     enum qsv_format affine;    /* QSV_F32 or QSV_F16: what multipliers and shifts of a network with
                                   quantized layers are stored as (core/affine.h); codes do not
@@ -45,8 +46,9 @@ struct qsv_curvature; /* core/curvature.h */
  * "gptq": inputs by falling diagonal of H, each rounded to make up for the errors of those before
  * it; the scale by the rule, squared errors weighted by the diagonal. "compensated": then four
  * sweeps of coordinate descent on the codes, the scale in closed form before each and at the end.
- * Formulas: docs/quantizers.md. The last bits of what they stand on may differ between kinds of
- * CPU (core/linear.h), so their codes are to be recorded. */
+ * "searched": that from 4 to 32 scales to begin with, for each row what loses least. Formulas:
+ * docs/quantizers.md. The last bits of what they stand on may differ between kinds of CPU
+ * (core/linear.h), so their codes are to be recorded. */
 enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
                                    const float *weights, size_t out_ch, size_t per_channel,
                                    const struct qsv_curvature *curvature, int8_t *codes,
@@ -57,7 +59,7 @@ bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q);
 /* The name as the table holds it, to keep in a struct qsv_quantizer; NULL where there is none of
  * that name. */
 const char *qsv_quantizer_find(const char *name);
-/* "round, gptq, compensated" for messages. */
+/* "round, gptq, compensated, searched" for messages. */
 const char *qsv_quantizer_names(void);
 
 /* "max" or "mse". */

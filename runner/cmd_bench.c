@@ -238,6 +238,8 @@ static enum qsv_status bench_engine(const struct qsv_invocation *in, struct qsv_
         return qsv_fail(err, QSV_EUSAGE, "--kernels and --trie exclude each other");
     if (v->trie && !v->model)
         return qsv_fail(err, QSV_EUSAGE, "--trie takes a model: give --model MODEL.h5");
+    if (v->only && !v->kernels)
+        return qsv_fail(err, QSV_EUSAGE, "option --only goes with --kernels");
     if (!v->threads)
         return qsv_fail(err, QSV_EUSAGE, "option --threads: 0 is too small, at least 1 is needed");
     enum qsv_status st = get_model(&model, v->model, err);

@@ -34,7 +34,7 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_TEXT, "bank", 0, "BANK.h5", AT(bank), false, NULL, 0,
      "write the codes of every layer in every integer format, for quantize --bank"},
     {QSV_OPTION_TEXT, "quantizer", 0, "NAME", AT(quantizer), false, "compensated", 0,
-     "how the bank's codes are chosen: compensated, gptq, mse or max"},
+     "how the bank's codes are chosen: compensated, searched (better and slower), gptq, mse or max"},
     {.type = QSV_OPTION_END},
 };
 

@@ -44,7 +44,8 @@ static const struct qsv_option options[] = {
      .argument = "NAME",
      .target = offsetof(struct values, quantizer),
      .help = "how codes are chosen: mse (the default) or max: rounded, a channel's scale by least "
-             "squared error or by its largest weight; gptq or compensated: by what they lose in "
+             "squared error or by its largest weight; gptq, compensated or searched: by what they "
+             "lose in "
              "the layer's output, with --stats"},
     {.type = QSV_OPTION_TEXT,
      .name = "stats",

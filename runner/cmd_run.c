@@ -5,17 +5,19 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "runner/commands.h"
 #include "runner/inputs.h"
 #include "runner/stop.h"
 #include "runner/sweep.h"
 #include "runner/transport_mpi.h"
+#include "runner/verdict.h"
 #include "schedulers/cores.h"
 #include "schedulers/launcher.h"
 #include "schedulers/local.h"
 
 struct values {
-    const char *spec, *run, *paths_from, *launcher;
+    const char *spec, *run, *paths_from, *launcher, *status_file;
     uint64_t ranks, threads;
     bool fresh, dry_run;
 };
@@ -37,8 +39,19 @@ static const struct qsv_option options[] = {
      "start over: what is in the run's folder is moved to <run>.old-<n>"},
     {QSV_OPTION_FLAG, "dry-run", 0, NULL, offsetof(struct values, dry_run), false, NULL, 0,
      "check everything that the spec names, say what would be done, evaluate nothing"},
+    {QSV_OPTION_TEXT, "status-file", 0, "FILE", offsetof(struct values, status_file), false, NULL,
+     0, "for scripts: write the exit status there; a launcher has one of its own"},
     {.type = QSV_OPTION_END},
 };
+
+/* Rank 0 knows how it ends; what the user has to mend is found by every rank, and the first of them
+ * has the others killed. */
+static void note_end(const struct values *v, uint32_t rank, enum qsv_status st)
+{
+    int exit_status = qsv_status_exit(st);
+    if (rank == 0 || exit_status == qsv_status_exit(QSV_EINPUT))
+        qsv_verdict_note(v->status_file, exit_status);
+}
 
 static char *join_arguments(int argc, char **argv)
 {
@@ -106,6 +119,9 @@ static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invo
     return launcher->run(&how, err);
 }
 
+/* A launcher that kills all when one fails is to find the one first that says why. */
+static const double speaker_first_s = 1;
+
 /* Without PMIx, or another MPI's launcher: rank 0 alone says so. */
 static enum qsv_status fail_apart(const struct qsv_rank_info *info, int mpi_ranks,
                                   struct qsv_error *err)
@@ -119,8 +135,11 @@ static enum qsv_status fail_apart(const struct qsv_rank_info *info, int mpi_rank
              "(srun --mpi=pmix), or scheduler.launcher to mpirun",
              info->ranks, found.len ? found.text : "");
     qsv_strbuf_fini(&found);
-    if (info->rank != 0 && err)
-        *err->text = '\0';
+    if (info->rank != 0) {
+        if (err)
+            *err->text = '\0';
+        qsv_clock_nap_s(speaker_first_s);
+    }
     return QSV_EUSAGE;
 }
 
@@ -168,12 +187,14 @@ static _Noreturn void abort_all(enum qsv_status st, const struct qsv_error *err)
 }
 
 static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info *info,
-                                 struct qsv_error *err)
+                                 const struct values *v, struct qsv_error *err)
 {
     bool stuck = false;
     enum qsv_status st = check_size(info, s->transport, err);
     if (st)
         return st;
+    if (s->transport->rank == 0)
+        qsv_verdict_begin(v->status_file);
     /* Behind MPI_Init, which has handlers of its own. */
     s->stop = watch_signals(s->transport->rank == 0);
     if (s->transport->size == 1) {
@@ -184,13 +205,14 @@ static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info
         st = qsv_sweep_coordinate(s, &stuck, err);
     else if ((st = qsv_sweep_work(s, err)))
         stuck = true;
+    note_end(v, info->rank, st);
     if (stuck)
         abort_all(st, err);
     return st;
 }
 
 static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info *info,
-                                 struct qsv_error *err)
+                                 const struct values *v, struct qsv_error *err)
 {
     struct qsv_transport *mpi;
     qsv_stop_on_signals(); /* one may come while MPI begins */
@@ -202,7 +224,7 @@ static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info
     char *libraries = name_libraries(true);
     s->libraries = libraries;
     s->transport = mpi;
-    st = take_part(s, info, err);
+    st = take_part(s, info, v, err);
     if (!qsv_mpi_end(mpi, s->clock, mpi->rank == 0 ? longest_end_s : INFINITY))
         abort_all(st, err);
     free(libraries);
@@ -264,7 +286,7 @@ static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocati
         return launch(spec, in, err);
     char *command_line = join_arguments(in->argc, in->argv);
     sweep.command_line = command_line;
-    enum qsv_status st = info.launched ? run_ranks(&sweep, &info, err) : run_alone(&sweep, err);
+    enum qsv_status st = info.launched ? run_ranks(&sweep, &info, v, err) : run_alone(&sweep, err);
     free(command_line);
     return st;
 }
@@ -273,10 +295,11 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 {
     struct qsv_spec *spec;
     enum qsv_status st = read_spec(&spec, in->values, err);
-    if (st)
-        return st;
-    st = run_spec(spec, in, err);
-    qsv_spec_destroy(spec);
+    if (!st) {
+        st = run_spec(spec, in, err);
+        qsv_spec_destroy(spec);
+    }
+    note_end(in->values, qsv_rank_info_read().rank, st);
     return st;
 }
 

@@ -98,9 +98,10 @@ static enum qsv_status print(const struct qsv_invocation *in, const struct qsv_m
     const struct qsv_graph *g = &m->graph;
     struct qsv_strbuf out = {0};
     size_t held = 0;
-    double *rates = qsv_alloc(g->n_lifs, 2 * sizeof *rates), *sorted = rates + g->n_lifs, sum = 0;
+    double *rates = qsv_alloc(g->n_lifs, 2 * sizeof *rates), sum = 0;
     if (!rates)
         return qsv_fail_memory(err, "firing rates");
+    double *sorted = rates + g->n_lifs;
     enum qsv_status st = qsv_synth_rates(rates, m, v->seed + 1, err);
     for (uint32_t i = 0; !st && i < g->n_lifs; i++)
         if (qsv_synth_is_held(g, i))

@@ -5,7 +5,7 @@
 enum qsv_status qsv_quantizers_choose(struct qsv_quantizer *out, const char *name,
                                       struct qsv_error *err)
 {
-    static const char *const names[] = {"max", "mse", "gptq", "compensated"};
+    static const char *const names[] = {"max", "mse", "gptq", "compensated", "searched"};
     const char *kind = qsv_quantizer_find(name);
     *out = (struct qsv_quantizer){0};
     if (qsv_scale_rule_find(&out->scale, name)) {
@@ -16,7 +16,8 @@ enum qsv_status qsv_quantizers_choose(struct qsv_quantizer *out, const char *nam
     if (kind)
         return QSV_OK;
     const char *nearest = qsv_nearest(name, names, sizeof names / sizeof *names);
-    return qsv_fail(err, QSV_EUSAGE,
-                    "option --quantizer: '%s' is none of max, mse, gptq, compensated%s%s%s", name,
-                    nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return qsv_fail(
+        err, QSV_EUSAGE,
+        "option --quantizer: '%s' is none of max, mse, gptq, compensated, searched%s%s%s", name,
+        nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }

@@ -47,6 +47,7 @@ static void find_job(struct qsv_situation *s, const char *run_folder)
 void qsv_situation_find(struct qsv_situation *s, const char *run_folder)
 {
     struct qsv_lock_holder holder;
+    struct qsv_job_end end;
     *s = (struct qsv_situation){.submitted = false};
     find_job(s, run_folder);
     qsv_lock_look(run_folder, &holder);
@@ -57,7 +58,8 @@ void qsv_situation_find(struct qsv_situation *s, const char *run_folder)
         s->age_s = qsv_clock_unix_s() - s->live.unix_s;
     if (!s->submitted)
         return;
-    s->ended = qsv_job_end_read(&s->status, run_folder);
+    s->ended = qsv_job_end_read(&end, run_folder) && !strcmp(end.id, s->job.id);
+    s->status = end.status;
     find_error(s, run_folder);
 }
 

@@ -14,11 +14,13 @@
 
 static void add_id(struct qsv_job_ids *ids, const char *id)
 {
-    if (!qsv_slurm_is_id(id) || ids->n == QSV_MOST_JOBS)
+    if (!qsv_slurm_is_id(id))
         return;
     for (size_t i = 0; i < ids->n; i++)
         if (!strcmp(ids->v[i], id))
             return;
+    if (ids->n == QSV_MOST_JOBS) /* the oldest goes */
+        memmove(ids->v[0], ids->v[1], --ids->n * sizeof ids->v[0]);
     snprintf(ids->v[ids->n++], QSV_JOB_ID, "%s", id);
 }
 
@@ -46,23 +48,29 @@ void qsv_job_ids_read(struct qsv_job_ids *out, const char *run_folder)
         add_id(out, holder.job);
 }
 
-static int rank_of(const struct qsv_slurm_job *job)
+static int weight_of(const struct qsv_slurm_job *job, const struct qsv_job_end *end)
 {
-    return !job->known ? 0 : job->over ? 1 : job->running ? 3 : 2;
+    if (!job->known)
+        return 0;
+    if (job->over)
+        return strcmp(job->id, end->id) ? 1 : 2;
+    return job->running ? 4 : 3;
 }
 
 enum qsv_status qsv_job_find(struct qsv_slurm_job *out, const char *run_folder,
                              struct qsv_error *err)
 {
     struct qsv_job_ids ids;
+    struct qsv_job_end end;
     *out = (struct qsv_slurm_job){0};
     qsv_job_ids_read(&ids, run_folder);
+    qsv_job_end_read(&end, run_folder);
     for (size_t i = 0; i < ids.n; i++) {
         struct qsv_slurm_job job;
         enum qsv_status st = qsv_slurm_look(&job, ids.v[i], err);
         if (st)
             return st;
-        if (rank_of(&job) >= rank_of(out))
+        if (weight_of(&job, &end) >= weight_of(out, &end))
             *out = job;
     }
     return QSV_OK;
@@ -98,10 +106,13 @@ enum qsv_status qsv_run_find(char **folder, const char *run_or_job, struct qsv_e
     return *folder ? QSV_OK : qsv_fail_memory(err, run_or_job);
 }
 
-bool qsv_job_end_read(int *status, const char *run_folder)
+bool qsv_job_end_read(struct qsv_job_end *out, const char *run_folder)
 {
     char *text = read_text(run_folder, "job.end");
-    bool ok = text && sscanf(text, "%d", status) == 1;
+    *out = (struct qsv_job_end){0};
+    bool ok = text && sscanf(text, "%d %23s", &out->status, out->id) == 2;
+    if (!ok)
+        *out = (struct qsv_job_end){0};
     free(text);
     return ok;
 }

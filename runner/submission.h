@@ -11,7 +11,7 @@
 
 #include "schedulers/slurm.h"
 
-/* The jobs that a run was given to: what job.id says, and the one that holds the run. */
+/* The jobs that a run was given to: the last of those in job.id, and the one that holds the run. */
 enum { QSV_MOST_JOBS = 4 };
 struct qsv_job_ids {
     char v[QSV_MOST_JOBS][QSV_JOB_ID];
@@ -19,8 +19,8 @@ struct qsv_job_ids {
 };
 void qsv_job_ids_read(struct qsv_job_ids *out, const char *run_folder);
 
-/* Of those the one that counts: that runs, else that waits, else the last that Slurm remembers.
- * !known where it remembers none. */
+/* Of those the one that counts: that runs, else that waits, else that has ended the sweep, else the
+ * last that Slurm remembers. !known where it remembers none. */
 enum qsv_status qsv_job_find(struct qsv_slurm_job *out, const char *run_folder,
                              struct qsv_error *err);
 
@@ -28,8 +28,12 @@ enum qsv_status qsv_job_find(struct qsv_slurm_job *out, const char *run_folder,
  * free. */
 enum qsv_status qsv_run_find(char **folder, const char *run_or_job, struct qsv_error *err);
 
+struct qsv_job_end {
+    int status;
+    char id[QSV_JOB_ID];
+};
 /* False where job.end is not there. */
-bool qsv_job_end_read(int *status, const char *run_folder);
+bool qsv_job_end_read(struct qsv_job_end *out, const char *run_folder);
 
 /* Whether a script is as qsv_script_seal has made it, or was edited since. */
 bool qsv_script_is_sealed(const char *text);

@@ -147,7 +147,8 @@ static void add_launch(struct qsv_strbuf *out, const struct qsv_batch *b)
         qsv_quote_shell(out, words.list[i]);
     }
     qsv_strbuf_puts(out, " \"$qsvit\" run \"$run/job.yaml\" \\\n"
-                         "        --paths-from \"$folder\" --run \"$run\"");
+                         "        --paths-from \"$folder\" --run \"$run\" "
+                         "--status-file \"$noted\"");
     if (ranks)
         qsv_strbuf_printf(out, " --ranks %u", ranks);
     qsv_strbuf_puts(out, "\n}\n");

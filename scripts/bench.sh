@@ -2,7 +2,7 @@
 # What `make bench` runs. BENCH names a part, or several; all by default:
 #
 #   kernels      layers of 31M by themselves, beside oneDNN's
-#   models       whole models on all cores, beside PyTorch; two threads and two processes
+#   models       whole models on all cores, beside PyTorch; two threads and two workers
 #   trie         a sensitivity sweep, its trials together and each alone
 #   coordinator  tasks a second, within a process and over MPI, and qsvit simulate beside real runs
 #
@@ -21,6 +21,7 @@ default_model=models/sdtv2_fmnist_t4.h5
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 ratios=$tmp/ratios
+read -r load _ </proc/loadavg
 : >"$ratios"
 
 bench_kernels() {
@@ -43,6 +44,9 @@ bench_models() {
     four=$(full_size 4)
     "$python" tests/bench/models.py "$qsvit" "31M=$one=$wanted" "31M=$four=$wanted" \
         "default model=$default_model=int4:12" --ratios "$ratios" "${json[@]}"
+    mkdir "$tmp/workers"
+    "$python" tests/bench/workers.py "$qsvit" $default_model "$tmp/workers" --ratios "$ratios" \
+        "${json[@]}"
 }
 
 bench_trie() {
@@ -106,5 +110,5 @@ done
 if [ -n "${JSON:-}" ]; then
     cat "$ratios"
 else
-    "$python" tests/bench/ratios.py "$ratios"
+    "$python" tests/bench/ratios.py "$ratios" "$load"
 fi

@@ -4,11 +4,12 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build and the default sweep's data), test, reference, bench, lint. Whether a
-# package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
+# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint.
+# Whether a package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
 
+PATH=$PATH:/usr/sbin:/sbin # daemons, which are not on everybody's
 fashion_mnist=/usr/share/datasets/fashion-mnist
 
 # name of the package, purposes it serves, how to tell that it is there
@@ -30,6 +31,8 @@ dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ub
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 procps                  test             command pgrep
+slurm-wlm               slurm            slurm
+munge                   slurm            command munged
 libdnnl-dev             bench            header dnnl.h
 python3-torch           reference,bench  python torch
 python3-torchvision     reference        python torchvision
@@ -60,6 +63,7 @@ there() {
     openmp) echo 'int main(void) { return 0; }' | $2 -fopenmp -x c -o /dev/null - >/dev/null 2>&1 ;;
     library) pkg-config --exists "$2" 2>/dev/null ;;
     mpi) pkg-config --exists ompi-c 2>/dev/null || mpicc --showme:compile >/dev/null 2>&1 ;;
+    slurm) there command slurmctld && there command slurmd && there command sbatch ;;
     python)
         /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('$2') is None)" \
             2>/dev/null
@@ -120,7 +124,8 @@ else
 fi
 echo "installing: $wanted"
 $sudo apt-get update -qq || echo "apt-get update failed: trying with the lists there are" >&2
-$sudo env DEBIAN_FRONTEND=noninteractive \
+# No service needs to run, and in a container none could be started.
+$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
     apt-get install --yes --no-install-recommends -qq "$@"
 wanted=$(missing "$purposes")
 if [ -n "$wanted" ]; then

@@ -9,16 +9,22 @@
  * "compensated": then coordinate descent. With the other codes fixed, a code's best value is the
  * one nearest to q_k + g_k / (scale x H_kk), g = (W - scale x Q) H; the best scale for given codes
  * is W H q / q H q.
+ *
+ * "searched": that from several scales to begin with, for each row the codes that lose least.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/quantizers/codes.h"
 #include "core/quantizers/pending.h"
 #include "core/quantizers/quantizers.h"
 
-enum { SWEEPS = 4 };
+enum { SWEEPS = 4, MIN_STARTS = 4, MAX_STARTS = 32, STARTS_WORK = 1 << 28 };
 static const double LEAST_NORM = 1e-30, LEAST_SCALE = 1e-12;
+/* Where else than at the scale of least squared error a search begins: from LEAST_START to
+ * LEAST_START + START_RANGE of it, spread by the golden ratio, so that any number covers it. */
+static const double LEAST_START = 0.55, START_RANGE = 0.95, GOLDEN = 0.6180339887498949;
 
 struct work {
     const struct qsv_quantizer_task *t;
@@ -142,12 +148,19 @@ static enum qsv_status refine(struct work *w, struct qsv_error *err)
     return st;
 }
 
-static void give(const struct work *w)
+static void give_row(const struct work *w, size_t row)
 {
-    for (size_t i = 0; i < w->t->rows * w->t->k; i++)
+    const size_t k = w->t->k;
+    for (size_t i = row * k; i < (row + 1) * k; i++)
         w->t->codes[i] = (int8_t)w->q[i];
-    for (size_t r = 0; r < w->t->rows; r++)
-        w->t->scale[r] = qsv_scale_of(w->scale[r]);
+    w->t->scale[row] = qsv_scale_of(w->scale[row]);
+}
+
+static void choose_scales(double *scale, const struct qsv_quantizer_task *t)
+{
+    for (size_t r = 0; r < t->rows; r++)
+        scale[r] = (double)qsv_scale_choose(t->rule, t->weights + r * t->k, t->curvature->diagonal,
+                                            t->k, t->format);
 }
 
 static enum qsv_status quantize(const struct qsv_quantizer_task *t, bool refined,
@@ -155,16 +168,77 @@ static enum qsv_status quantize(const struct qsv_quantizer_task *t, bool refined
 {
     struct work w;
     enum qsv_status st = work_init(&w, t, err);
-    for (size_t r = 0; !st && r < t->rows; r++)
-        w.scale[r] = (double)qsv_scale_choose(t->rule, t->weights + r * t->k,
-                                              t->curvature->diagonal, t->k, t->format);
     if (!st) {
+        choose_scales(w.scale, t);
         compensate(&w);
         st = refined ? refine(&w, err) : QSV_OK;
     }
-    if (!st)
-        give(&w);
+    for (size_t r = 0; !st && r < t->rows; r++)
+        give_row(&w, r);
     work_fini(&w);
+    return st;
+}
+
+/* As many as the layer's size lets be done in a second or so. */
+static int count_starts(const struct qsv_quantizer_task *t)
+{
+    const double n = STARTS_WORK / ((double)t->rows * (double)t->k * (double)t->k);
+    return (int)qsv_clamp(n, MIN_STARTS, MAX_STARTS);
+}
+
+static double start_of(int start)
+{
+    const double turns = start * GOLDEN;
+    return start ? LEAST_START + START_RANGE * (turns - (int)turns) : 1;
+}
+
+/* How much less a row loses than with codes of 0, at its best scale: (W H q)^2 / q H q. */
+static double gain_of(const struct work *w, size_t row)
+{
+    const size_t at = row * w->t->k;
+    const double norm = w->c->kernels->dot(w->q + at, w->sum + at, w->t->k);
+    const double product = w->c->kernels->dot(w->q + at, w->c->wh + at, w->t->k);
+    return norm > LEAST_NORM ? product * product / norm : 0;
+}
+
+/* first [rows]: the scales of the first start; gain [rows]: of what is given so far. */
+static enum qsv_status search(struct work *w, const double *first, double *gain,
+                              struct qsv_error *err)
+{
+    const struct qsv_quantizer_task *t = w->t;
+    const int starts = count_starts(t);
+    enum qsv_status st = QSV_OK;
+    for (int start = 0; !st && start < starts; start++) {
+        memset(w->sum, 0, t->rows * t->k * sizeof *w->sum);
+        for (size_t r = 0; r < t->rows; r++)
+            w->scale[r] = first[r] * start_of(start);
+        compensate(w);
+        st = refine(w, err);
+        for (size_t r = 0; !st && r < t->rows; r++) {
+            const double is = gain_of(w, r);
+            if (start && is <= gain[r])
+                continue;
+            gain[r] = is;
+            give_row(w, r);
+        }
+    }
+    return st;
+}
+
+static enum qsv_status searched(const struct qsv_quantizer_task *t, struct qsv_error *err)
+{
+    struct work w;
+    double *first = qsv_alloc(t->rows, sizeof *first), *gain = qsv_alloc(t->rows, sizeof *gain);
+    enum qsv_status st = work_init(&w, t, err);
+    if (!st && (!first || !gain))
+        st = qsv_fail_memory(err, "a layer's codes");
+    if (!st) {
+        choose_scales(first, t);
+        st = search(&w, first, gain, err);
+    }
+    work_fini(&w);
+    free(first);
+    free(gain);
     return st;
 }
 
@@ -180,3 +254,4 @@ static enum qsv_status compensated(const struct qsv_quantizer_task *t, struct qs
 
 const struct qsv_quantizer_kind qsv_quantizer_gptq = {"gptq", true, gptq};
 const struct qsv_quantizer_kind qsv_quantizer_compensated = {"compensated", true, compensated};
+const struct qsv_quantizer_kind qsv_quantizer_searched = {"searched", true, searched};

@@ -25,7 +25,7 @@ struct qsv_quantizer_kind {
 };
 
 extern const struct qsv_quantizer_kind qsv_quantizer_round, qsv_quantizer_gptq,
-    qsv_quantizer_compensated;
+    qsv_quantizer_compensated, qsv_quantizer_searched;
 
 /* Sets a scale by the rule; importance [k]: what a squared error of each weight counts; NULL: 1. */
 float qsv_scale_choose(enum qsv_scale_rule rule, const float *weights, const double *importance,

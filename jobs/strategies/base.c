@@ -64,7 +64,7 @@ static void need_by_hull(struct ladder *l, const struct qsv_outlook *o)
             for (uint32_t i = 1; i < o->n_options; i++) {
                 const uint8_t f = o->options[i];
                 const double saved = o->bytes[g][at] - o->bytes[g][f];
-                const double slope = (o->kl[g][f] - o->kl[g][at]) / saved;
+                const double slope = o->factor[g] * (o->kl[g][f] - o->kl[g][at]) / saved;
                 if (saved > 0 && slope <= least) {
                     least = slope;
                     next = f;
@@ -245,6 +245,21 @@ static bool find_gap(const struct ladder *l, const struct qsv_qsvit *q, size_t *
     *low = best < other ? best : other;
     *high = best < other ? other : best;
     return *high - *low > 1 && l->bytes[*low] > CLOSE * l->bytes[*high];
+}
+
+enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats)
+{
+    struct ladder l = {0};
+    enum qsv_status status = ladder_init(&l, q);
+    for (size_t i = status ? 0 : l.n; i-- > 0;) {
+        settle(&l, &q->outlook, l.budgets[i]);
+        if (qsv_outlook_kl(&q->outlook, l.formats) <= kl)
+            break;
+    }
+    if (!status)
+        memcpy(formats, l.formats, q->search.space->n_groups);
+    ladder_fini(&l);
+    return status;
 }
 
 static enum qsv_status measure_ends(struct qsv_qsvit *q, struct ladder *l)

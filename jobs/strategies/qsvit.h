@@ -25,6 +25,8 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
 /* Fills the outlook from that. cells [n_groups] */
 void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
+/* The smallest setting on the frontier whose foretold divergence is at most kl. */
+enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */
 enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
 /* 3. Guided from there: repair or lower. */

@@ -3,6 +3,7 @@
  * f32; then settings between what failed and what holds are tried once. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,85 @@ static enum qsv_status repair(struct qsv_qsvit *q, size_t *best)
     return status ? status : judge(q, best);
 }
 
+/* Proposes what lies on the frontier at a divergence of `kl` on the judging images: foretold as
+ * entry `near`'s was. */
+static enum qsv_status propose_on_frontier(struct qsv_qsvit *q, double kl, size_t near)
+{
+    const struct qsv_pool_entry *e = &q->judged.entries[near];
+    const double foretold = qsv_outlook_kl(&q->outlook, e->formats);
+    const double measured = qsv_metrics_kl(&e->metrics);
+    char what[QSV_WHAT];
+    uint8_t *formats = qsv_alloc(q->search.space->n_groups, 1);
+    if (!formats)
+        return qsv_fail_memory(q->search.err, "a candidate setting");
+    snprintf(what, sizeof what, "on the frontier at %.4f nats", kl);
+    enum qsv_status status =
+        qsv_frontier_at(q, measured > 0 ? kl * foretold / measured : kl, formats);
+    if (!status)
+        status = qsv_pool_add(&q->judged, &q->search, formats, e->metrics.trial_id, what, NULL);
+    free(formats);
+    return status;
+}
+
+/* The divergence at which the drop reaches its limit, by the judged settings that say most of it:
+ * those with a drop between half the limit and three times it, or by all. */
+static double kl_at_limit(const struct qsv_qsvit *q)
+{
+    const double limit = q->search.spec->constraint.max_top1_drop;
+    for (int all = 0; all < 2; all++) {
+        double kl = 0, drop = 0;
+        for (size_t i = 0; i < q->judged.n_measured; i++) {
+            const struct qsv_metrics *m = &q->judged.entries[i].metrics;
+            const double d = qsv_metrics_top1_drop(m);
+            if (!all && (d < limit / 2 || d > 3 * limit))
+                continue;
+            kl += qsv_metrics_kl(m);
+            drop += d;
+        }
+        if (kl > 0 && drop > 0)
+            return limit * kl / drop;
+    }
+    return INFINITY;
+}
+
+/* The judged entry whose divergence is nearest, as a ratio. */
+static size_t nearest(const struct qsv_qsvit *q, double kl)
+{
+    size_t found = 0;
+    double least = INFINITY;
+    for (size_t i = 0; i < q->judged.n_measured; i++) {
+        const double other = qsv_metrics_kl(&q->judged.entries[i].metrics);
+        const double ratio = other > 0 ? fmax(other / kl, kl / other) : INFINITY;
+        if (ratio < least) {
+            least = ratio;
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* `frontier`: the deciding images tell divergences, which carry over to the judging ones; what drop
+ * goes with a divergence does not, where the network was trained on the deciding images. So the
+ * point on the frontier at which the drop reaches its limit is looked for on the judging images,
+ * ever closer. */
+static enum qsv_status close_in(struct qsv_qsvit *q, size_t *best)
+{
+    static const double spread[] = {0.25, 0.1, 0.04};
+    enum qsv_status status = QSV_OK;
+    for (size_t round = 0; !status && round < sizeof spread / sizeof *spread; round++) {
+        const double kl = kl_at_limit(q);
+        if (!isfinite(kl))
+            break;
+        for (int i = -1; i <= 1 && !status; i++) {
+            const double target = kl * (1 + i * spread[round]);
+            status = propose_on_frontier(q, target, nearest(q, target));
+        }
+        if (!status)
+            status = judge(q, best);
+    }
+    return status;
+}
+
 /* The largest setting that is smaller than the best one: had it held, it would be the best. */
 static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
 {
@@ -108,7 +188,7 @@ static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
 /* A repair may have gone further than needed. */
 static enum qsv_status refine(struct qsv_qsvit *q, size_t *best)
 {
-    if (!*best || !holds(q, *best) || !qsv_constraint_bounds_drop(q->search.spec))
+    if (q->frontier || !*best || !holds(q, *best) || !qsv_constraint_bounds_drop(q->search.spec))
         return QSV_OK;
     enum qsv_status status = qsv_qsvit_propose_between(q, &q->judged, largest_failing(q, *best),
                                                        *best, at_once(q, BETWEEN));
@@ -125,6 +205,8 @@ enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q)
         qsv_pool_add(&q->judged, s, decided->formats, decided->parent, decided->what, NULL);
     if (!status)
         status = judge(q, &best);
+    if (!status && q->frontier && qsv_constraint_bounds_drop(s->spec))
+        status = close_in(q, &best);
     if (!status)
         status = repair(q, &best);
     if (!status)

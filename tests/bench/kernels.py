@@ -2,7 +2,7 @@
 
 qsvit and the peer take turns; what counts is the median of the turns. PEER is what tests/bench/peer_onednn.c was compiled to; '' where oneDNN is not installed.
 """
-import argparse, json
+import argparse, json, resource, time
 from subprocess import PIPE
 from common import CORES, Ratios, cpu, finish, median, qsvit, start
 
@@ -43,6 +43,7 @@ def total(layers, seconds):
 class Measured:
     def __init__(self, turns, rounds, program, peer, arguments):
         self.ours, self.peers, self.layers = {}, {}, {}
+        began_s, began_cpu_s = time.monotonic(), self.cpu_s()
         for _ in range(turns):
             result = qsvit(program, '--kernels', '--formats', ','.join(FORMATS), '--rounds', rounds, *arguments)
             for l in result['layers']:
@@ -51,7 +52,14 @@ class Measured:
             once = [l for l in result['layers'] if l['format'] == FORMATS[0]]
             for k, seconds in (run_peer(peer, once, rounds) if peer else {}).items():
                 self.peers.setdefault(k, []).append(seconds)
+        self.had_core = (self.cpu_s() - began_cpu_s) / (time.monotonic() - began_s)
         self.machine = {k: result[k] for k in ('cpu', 'isa', 'model', 'time_steps', 'batch')}
+
+    @staticmethod
+    def cpu_s():
+        """Of children that have ended."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
 
     def pick(self, kinds, fmt, rate):
         return [l for (k, f), l in self.layers.items() if l['kind'] in kinds and f == fmt and l['rate_asked'] == rate]
@@ -75,17 +83,24 @@ class Measured:
         return sorted({l['rate_asked'] for l in self.layers.values() if l['kind'] in kinds})
 
 
+def number(value, width, digits):
+    return f'{value:{width}.{digits}f}' if value else '-'.rjust(width)
+
+
 def print_table(m):
-    print('{cpu}, {isa}; {model}, T={time_steps}, batch {batch}; one core'.format(**m.machine))
-    print(f'{"kind":<15} {"format":<8} {"rate":>5} {"G MAC/s":>8} {"oneDNN int8":>12} {"f32":>7} {"ratio to int8":>14} {"to f32":>7} {"worst layer":>12}')
+    print('{cpu}, {isa}; {model}, T={time_steps}, batch {batch}; one core'.format(**m.machine)
+          + (f', which the programs had for only {100 * m.had_core:.0f} % of the time' if m.had_core < 0.97 else ''))
+    print(f'{"kind":<15} {"format":<8} {"rate":>5} {"G MAC/s":>8} {"oneDNN int8":>12} {"f32":>7} {"ratio to int8":>14} {"to f32":>7}  worst layer')
     for kind in KINDS:
         for fmt in FORMATS:
             for rate in m.rates((kind,)):
-                f32 = m.compare((kind,), fmt, rate, 'f32')
-                int8 = m.compare((kind,), fmt, rate, 'int8') if rate else None
-                base = int8 if int8 and fmt != 'f32' else f32
-                print(f'{kind:<15} {fmt:<8} {100 * rate:4.0f}% {f32[0]:8.1f} {int8[1] if int8 else float("nan"):12.1f} {f32[1]:7.1f} '
-                      f'{int8[0] / int8[1] if int8 else float("nan"):14.2f} {f32[0] / f32[1]:7.2f} {base[2]:6.2f} {base[3]}')
+                ours, f32, worst, layer = m.compare((kind,), fmt, rate, 'f32')
+                int8 = 0
+                if rate:
+                    _, int8, *of_int8 = m.compare((kind,), fmt, rate, 'int8')
+                    worst, layer = (worst, layer) if fmt == 'f32' else of_int8
+                print(f'{kind:<15} {fmt:<8} {number(100 * rate, 4, 0)}{"%" if rate else " "} {ours:8.1f} {number(int8, 12, 1)} {f32:7.1f} '
+                      f'{number(int8 and ours / int8, 14, 2)} {ours / f32:7.2f}  {worst:.2f} {layer}')
 
 
 def print_json(m):
@@ -97,7 +112,7 @@ def print_json(m):
                     ours, theirs, worst, layer = m.compare((kind,), fmt, rate, precision)
                     rows.append(dict(kind=kind, format=fmt, rate=rate, gmacs=ours, peer=f'oneDNN {precision}', peer_gmacs=theirs, ratio=ours / theirs,
                                      worst_ratio=worst, worst_layer=layer))
-    print(json.dumps(dict(m.machine, benchmark='kernels beside oneDNN', rows=rows)))
+    print(json.dumps(dict(m.machine, benchmark='kernels beside oneDNN', had_core=m.had_core, rows=rows)))
 
 
 def add_ratios(m, ratios):
@@ -127,9 +142,9 @@ if __name__ == '__main__':
     ap = argparse.ArgumentParser()
     ap.add_argument('qsvit'); ap.add_argument('peer'); ap.add_argument('--ratios'); ap.add_argument('--json', action='store_true')
     ap.add_argument('--turns', type=int, default=3); ap.add_argument('--rounds', type=int, default=3)
-    ap.add_argument('rest', nargs='*', help='options for qsvit bench --kernels, behind --')
+    ap.add_argument('--options', default='', help='more options for qsvit bench --kernels, as one argument')
     a = ap.parse_args()
-    m, ratios = Measured(a.turns if a.peer else 1, a.rounds, a.qsvit, a.peer, a.rest), Ratios(a.ratios)
+    m, ratios = Measured(a.turns if a.peer else 1, a.rounds, a.qsvit, a.peer, a.options.split()), Ratios(a.ratios)
     if a.peer:
         print_json(m) if a.json else print_table(m)
         add_ratios(m, ratios)

@@ -1,10 +1,10 @@
 """Whole models beside PyTorch, on all cores: models.py QSVIT MODEL... [--ratios FILE] [--json] [--rounds N]
 
 MODEL is NAME=FILE[=FORMAT:LEAST,...]: ratios to PyTorch f32 that are to be reached. Both sides first look for their best batch (PyTorch for its best layout and number
-of threads, too), then take turns on random images. Two threads are measured against one, and two processes, in the same way.
+of threads, too), then take turns on random images. Two threads are measured against one in the same way.
 """
 import argparse, json, os, subprocess, sys, time
-from common import CORES, Ratios, cpu, finish, median, qsvit, start
+from common import CORES, Ratios, cpu, median, qsvit
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'reference'))
 FORMATS = 'int4,f32'
@@ -59,19 +59,12 @@ class Torch:
 def ours(program, path, batch, threads, formats=FORMATS, cores=CORES):
     """images/s by format."""
     result = qsvit(program, '--model', path, '--formats', formats, '--threads', threads, '--batch', batch, '--rounds', 1, cores=cores)
-    return {f['format']: f['images_per_s'] for f in result['formats']}, result
+    return {f['format']: f['images_per_s'] for f in result['formats']}
 
 
 def best_batch(program, path, batches):
     n = len(CORES)
-    return max(batches, key=lambda b: ours(program, path, b * n, n, 'int4')[0]['int4'])
-
-
-def together(program, path, batch, n):
-    """n processes at a time, one core each: images/s over all."""
-    command = [program, 'bench', '--model', path, '--formats', 'int4', '--batch', str(batch), '--rounds', '9', '--format', 'json']
-    runs = [start(command, CORES[i:i + 1], 1) for i in range(n)]
-    return sum(json.loads(finish(r))['formats'][0]['images_per_s'] for r in runs)
+    return max(batches, key=lambda b: ours(program, path, b * n, n, 'int4')['int4'])
 
 
 def import_torch():
@@ -91,7 +84,7 @@ def measure(program, name, path, wanted, rounds, ratios):
         peer.choose((1, 4) if large else (16, 64))
     samples, torch_samples = {}, []
     for _ in range(rounds):
-        for fmt, rate in ours(program, path, batch * len(CORES), len(CORES))[0].items():
+        for fmt, rate in ours(program, path, batch * len(CORES), len(CORES)).items():
             samples.setdefault(fmt, []).append(rate)
         if peer:
             torch_samples.append(peer.images_per_s())
@@ -109,18 +102,15 @@ def measure(program, name, path, wanted, rounds, ratios):
 
 
 def scale(program, name, path, rounds, ratios):
-    """Two threads, and two processes, against one."""
+    """Two threads against one."""
     if len(CORES) < 2:
-        ratios.skip('two threads; two workers', 'one', 'there is one core')
+        ratios.skip('two threads', 'one', 'there is one core')
         return
-    one, two, alone, both = [], [], [], []
+    one, two = [], []
     for _ in range(rounds):
-        one.append(ours(program, path, 16, 1, 'int4', CORES[:1])[0]['int4'])
-        two.append(ours(program, path, 32, 2, 'int4', CORES[:2])[0]['int4'])
-        alone.append(together(program, path, 16, 1))
-        both.append(together(program, path, 16, 2))
+        one.append(ours(program, path, 16, 1, 'int4', CORES[:1])['int4'])
+        two.append(ours(program, path, 32, 2, 'int4', CORES[:2])['int4'])
     ratios.add(f'two threads, {name}, int4', 'one', median(two) / median(one), 1.9)
-    ratios.add(f'two processes, {name}, int4', 'one', median(both) / median(alone), 1.9)
 
 
 def parse(text):

@@ -33,6 +33,8 @@ expect 'quantize what synth made' 0 "$QSVIT" quantize -m "$TMP/a.h5" --format-al
 
 refuse 'bench: both' 'exclude each other' "$QSVIT" bench --kernels --trie --model $model
 refuse 'bench: a trie of nothing' 'give --model' "$QSVIT" bench --trie
+refuse 'bench: --only without --kernels' 'goes with --kernels' \
+    "$QSVIT" bench --model $model --only stem
 refuse 'bench: no such format' "'int44' is none of" \
     "$QSVIT" bench --kernels --model $model --formats int4,int44
 refuse 'bench: no formats' 'no format' "$QSVIT" bench --model $model --formats ''

@@ -4,7 +4,7 @@
 . tests/lib.sh
 
 mkdir "$TMP/bin" "$TMP/base"
-for tool in bash sh cat cut date env rm sed sleep; do
+for tool in bash sh cat cut date env grep rm sed sleep; do
     ln -s "$(command -v $tool)" "$TMP/base/$tool"
 done
 PATH_WAS=$PATH
@@ -136,14 +136,16 @@ mv "$TMP/bin/sbatch.away" "$TMP/bin/sbatch"
 # --- the script, by what the ranks end with
 queue
 submitted
-ends() { # name, status of the ranks, expected status, requeued or not, job.end
-    stub srun "exit $2"
+ends() { # name, status of the launcher, expected status, requeued or not, job.end, what qsvit noted
+    stub srun "${6:+echo $6 >$TMP/r/job.status.42; }exit $2"
     job STATE="${STATE:-}" PREEMPT="${PREEMPT:-}"
     same "$1: status" "$3" "$status"
     same "$1: requeued" "$4" "$(calls scontrol | grep -q '^scontrol requeue 42$' && echo yes || echo no)"
     same "$1: the end is noted" "$5" "$(cat "$TMP/r/job.end" 2>/dev/null)"
 }
-ends 'complete' 0 0 no '0 42'
+ends 'complete' 0 0 no '0 42' 0
+ends 'complete, but a rank hung' 1 0 no '0 42' 0
+ends 'the launcher was kept from starting it' 0 75 yes ''
 ends 'wrong spec' 2 2 no '2 42'
 ends 'constraint not met' 3 3 no '3 42'
 ends 'failed' 1 1 no '1 42'
@@ -152,6 +154,13 @@ ends 'ended while starting' 143 143 no '143 42'
 ends 'asked to stop' 75 75 yes ''
 ends 'a rank was killed' 137 137 yes ''
 ends 'out of memory' 253 253 yes ''
+ends 'stopped, by srun killed' 137 75 yes '' 75
+ends 'stopped, by mpirun failed' 1 75 yes '' 75
+ends 'failed, the others killed' 137 1 no '1 42' 1
+ends 'wrong spec, the others killed' 137 2 no '2 42' 2
+ends 'ended from outside, by mpirun failed' 1 75 yes '' begun
+ends 'ended from outside, by mpirun terminated' 143 75 yes '' begun
+ends 'a rank crashed' 139 139 no '139 42' begun
 STATE=COMPLETING ends 'cancelled' 75 75 no ''
 STATE=COMPLETING PREEMPT=2026-01-31T12:00:00 ends 'preempted' 75 75 yes ''
 STATE='COMPLETING Reason=TimeLimit' ends 'out of time' 75 75 yes ''
@@ -162,7 +171,7 @@ rm -rf "$TMP/r/headway"
 job SLURM_RESTART_COUNT=5
 same 'restarted often enough: it ends' '75 42' "$(cat "$TMP/r/job.end")"
 holds 'restarted often enough: it says so' 'no more than 5 are allowed'
-same 'started as asked for' "srun --mpi=pmix --kill-on-bad-exit=1 $QSVIT run $TMP/r/job.yaml --paths-from $TMP --run $TMP/r" "$(calls srun)"
+same 'started as asked for' "srun --mpi=pmix --kill-on-bad-exit=1 $QSVIT run $TMP/r/job.yaml --paths-from $TMP --run $TMP/r --status-file $TMP/r/job.status.42" "$(calls srun)"
 
 # The controller is away for a moment.
 stub scontrol 'if [ "$1" = show ]; then [ -e "$TMP/away" ] && echo JobState=RUNNING || { : >"$TMP/away"; exit 1; }; fi'
@@ -186,7 +195,7 @@ signalled() { # name, signal, what srun does, expected status, requeued or not
 loop='trap "exit 75" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done'
 signalled 'time limit' USR1 "$loop" 75 yes
 signalled 'preemption' TERM "$loop" 75 yes
-signalled 'asked to stop at its end' USR1 'trap "exit 0" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 0 no
+signalled 'asked to stop at its end' USR1 'trap "echo 0 >$TMP/r/job.status.42; exit 0" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 0 no
 signalled 'before it could say so' USR1 ': >"$TMP/ready"; exec sleep 100' 138 yes
 signalled 'the launcher is ended, too' TERM 'trap "exit 1" USR1; : >"$TMP/ready"; while :; do sleep 0.02; done' 1 yes
 # Slowly: the ranks take their time, and the wait must not end before them.
@@ -233,7 +242,7 @@ job SLURM_RESTART_COUNT=1
 same 'no scontrol: restarted by Slurm it has its successor already' '' "$(calls sbatch)"
 holds 'no scontrol: which goes on' 'job 43 goes on'
 rm -f "$TMP/r/headway"
-stub srun 'exit 0'
+stub srun 'echo 0 >"$TMP/r/job.status.42"'
 job
 same 'no scontrol: the successor is taken back at the end' 'scancel 43' "$(calls scancel)"
 job QSV_RESTARTED=1

@@ -30,10 +30,12 @@ run='/scratch/me/it'\''s 100%'
 folder=/home/me
 max_restarts=12
 
-# Starts the ranks. job.yaml is the spec as it was submitted.
+# Starts the ranks. job.yaml is the spec as it was submitted; how it ended is noted for this script,
+# because a launcher's status may be that of a rank which it has killed itself.
+noted=$run/job.status.${SLURM_JOB_ID:-0}
 launch() {
     exec srun --mpi=pmix_v4 --kill-on-bad-exit=1 --cpus-per-task=2 --cpu-bind=cores "$qsvit" run "$run/job.yaml" \
-        --paths-from "$folder" --run "$run"
+        --paths-from "$folder" --run "$run" --status-file "$noted"
 }
 
 # Restarts so far: of this job, and of those that it is the successor of.
@@ -104,7 +106,7 @@ if [ -n "${QSV_RESTARTED:-}" ] && [ -e "$run/job.end" ]; then
     exit 0
 fi
 rm -f "$run/job.end"
-echo "${SLURM_JOB_ID:-0}" >"$run/job.id"
+grep -qsx "${SLURM_JOB_ID:-0}" "$run/job.id" || echo "${SLURM_JOB_ID:-0}" >>"$run/job.id"
 
 # Where a node has no scontrol, a successor waits in the queue from the beginning.
 next=''
@@ -122,7 +124,8 @@ fi
 
 say "restart $restarts on ${SLURM_JOB_NODELIST:-this machine}"
 "$qsvit" headway "$run" "$restarts" || finish $? # not for ever, where nothing gets recorded
-status=75
+status=75 said=''
+rm -f "$noted"
 if [ $signals = 0 ]; then
     launch &
     ranks=$!
@@ -132,14 +135,27 @@ if [ $signals = 0 ]; then
         wait "$ranks" || status=$?
         [ "$before" != "$signals" ] || break
     done
+    said=$(cat "$noted" 2>/dev/null) || :
+    rm -f "$noted"
+    say "the launcher has ended with status $status, qsvit with ${said:-none}"
 fi
-say "the ranks have ended with status $status"
+
+# What qsvit has noted counts: a number, or "begun" where it was ended before it could tell.
+case $said in
+[0-9]*) status=$said ;;
+begun) # from outside, unless by a fault of its own, to which it would come again
+    case $status in 132 | 134 | 135 | 136 | 139) ;; *) status=75 ;; esac
+    ;;
+*) # some end with 0, too, where they were kept from starting anything
+    [ "$status" != 0 ] || status=75
+    ;;
+esac
 case $status in
 0 | 2 | 3 | 4) # the end, or nothing that another start would change
-    finish $status ;;
+    finish "$status" ;;
 75 | 137 | 253) # asked to stop; a rank was killed, or had no memory left
-    restart $status ;;
+    restart "$status" ;;
 *) # asked to stop, but before it could say so
-    [ $signals = 0 ] || restart $status
-    finish $status ;;
+    [ $signals = 0 ] || restart "$status"
+    finish "$status" ;;
 esac

@@ -363,7 +363,7 @@ static void test_sealed_files_that_lie(void **state)
     (void)state;
     static const struct lie lies[] = {
         {.model_hash = 1, .says = "codes of model 0000000000000001"},
-        {.quantizer = "best", .says = "quantizer 'best' is none of round, gptq, compensated"},
+        {.quantizer = "best", .says = "quantizer 'best' is none of round, gptq, compensated, searched"},
         {.rule = "min", .says = "scale rule 'min'"},
         {.layer = 4000, .says = "names layer 4000"},
         {.format = QSV_N_FORMATS, .says = "no such codes"},

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/model.h"
 #include "runner/bench_kernels.h"
 #include "runner/bench_models.h"
@@ -199,6 +200,36 @@ static void test_trie_counts_forwards(void **state)
                      (layers + layers * (layers + 1) / 2) * setup.batch);
 }
 
+static enum qsv_status run_all(const struct qsv_model *m, struct qsv_error *err)
+{
+    struct qsv_bench_kernels_setup layers = setup_of(m);
+    const struct qsv_bench_models_setup models = models_setup(m, 1);
+    struct qsv_bench_kernels k;
+    struct qsv_bench_model b[2];
+    struct qsv_bench_trie t;
+    layers.only = QSV_KIND_ATTENTION;
+    enum qsv_status st = qsv_bench_kernels_run(&k, &layers, err);
+    if (!st)
+        qsv_bench_kernels_fini(&k);
+    if (!st)
+        st = qsv_bench_models_run(b, &models, err);
+    return st ? st : qsv_bench_trie_run(&t, &models, err);
+}
+
+/* What is left behind then, the address sanitizer tells. */
+static void test_memory_runs_out(void **state)
+{
+    for (long n = 1;; n += 1 + n / 20) {
+        struct qsv_error err = {0};
+        qsv_alloc_fail_at(n);
+        const enum qsv_status st = run_all(*state, &err);
+        qsv_alloc_fail_at(0);
+        if (!st)
+            return;
+        assert_int_equal(st, QSV_ENOMEM);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_median),
         cmocka_unit_test(test_profile_adds_up),
         cmocka_unit_test(test_trie_counts_forwards),
+        cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -98,7 +98,7 @@ static void test_lines(void **state)
         {LEAST, "#SBATCH --nodes=1\n#SBATCH --ntasks=1\n#SBATCH --exclusive\n", "cpus-per-task"},
         {LEAST,
          "    exec \"$qsvit\" run \"$run/job.yaml\" \\\n        --paths-from \"$folder\" --run "
-         "\"$run\"\n}\n",
+         "\"$run\" --status-file \"$noted\"\n}\n",
          NULL},
         {LEAST "scheduler: {ranks_per_node: 8, threads_per_rank: 2}\n",
          "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=16\n", "exclusive"},
@@ -106,7 +106,7 @@ static void test_lines(void **state)
          "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=24\n", "exclusive"},
         {LEAST "threads: 2\nscheduler: {launcher: srun, ranks_per_node: 4}\n",
          "#SBATCH --cpus-per-task=2\n", "--cpus-per-task=1"},
-        {LEAST "ranks: 5\n", "--run \"$run\" --ranks 5\n", NULL},
+        {LEAST "ranks: 5\n", "--status-file \"$noted\" --ranks 5\n", NULL},
         {LEAST "scheduler: {setup: [\"a\\nb\", c]}\n", "# The spec's scheduler.setup:\na\nb\nc\n\n",
          NULL},
     };
