@@ -27,8 +27,8 @@ const uint8_t *qsv_network_formats(const struct qsv_network *n); /* [n_layers] *
 
 struct qsv_network_layer {
     const struct qsv_bank_entry *weights;
-    const float *multiplier, /* as stored */
-        *shift;              /* [out_ch], followed by zeros up to a multiple of 16; NULL: none */
+    const float *multiplier, *shift; /* [out_ch] as stored, followed by zeros up to a multiple of
+                                        16; NULL: none */
 };
 struct qsv_network_layer qsv_network_layer(const struct qsv_network *n, uint32_t layer);
 

@@ -233,7 +233,7 @@ const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
     .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N] [--threads N]\n"
-                "    [--format-all FORMAT | --setting FILE]\n"
+                "    [--format-all FORMAT | --setting FILE] [--affine f32|f16]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"
                "taken in the order of the file; their size must be the model's input or half\n"

@@ -147,7 +147,8 @@ const struct qsv_command qsv_cmd_quantize = {
     .name = "quantize",
     .summary = "Writes a model with its weights in given formats",
     .synopsis = "-m MODEL --format-all FORMAT|--setting FILE -o OUT\n"
-                "    [--quantizer NAME [--stats STATS.h5] | --bank BANK.h5] [--affine f32|f16]",
+                "    [--quantizer NAME [--stats STATS.h5] | --bank BANK.h5]\n"
+                "    [--affine f32|f16]",
     .details = "OUT.h5 is a model file that eval runs, with bit-packed codes. OUT.safetensors\n"
                "goes back to PyTorch: the same weights as f32 numbers.",
     .options = options,
