@@ -304,6 +304,11 @@ const struct qsv_quantizer *qsv_bank_quantizer(const struct qsv_bank *b)
     return &b->quantizer;
 }
 
+void qsv_bank_set_affine(struct qsv_bank *b, enum qsv_format affine)
+{
+    b->quantizer.affine = affine;
+}
+
 enum qsv_status qsv_bank_use_statistics(struct qsv_bank *b, const struct qsv_statistics *statistics,
                                         struct qsv_error *err)
 {

@@ -33,6 +33,9 @@ enum qsv_status qsv_bank_create(struct qsv_bank **out, const struct qsv_model *m
 void qsv_bank_destroy(struct qsv_bank *b);
 
 const struct qsv_quantizer *qsv_bank_quantizer(const struct qsv_bank *b);
+/* What networks of its codes store multipliers and shifts as: what the quantizer says until then.
+ */
+void qsv_bank_set_affine(struct qsv_bank *b, enum qsv_format affine);
 
 /* Gives it what "gptq" and "compensated" choose codes by, and losses are computed from; before the
  * first entry is asked for. They outlive the bank. QSV_EINPUT where they are of another model. */

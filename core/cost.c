@@ -1,5 +1,6 @@
 #include "core/cost.h"
 
+#include "core/affine.h"
 #include "core/fold.h"
 
 const struct qsv_energy_constants qsv_energy_default = {
@@ -20,13 +21,14 @@ static bool all_f32(const uint8_t *formats, size_t n)
     return true;
 }
 
-void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, const uint8_t *formats)
+void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, enum qsv_format affine,
+                    const uint8_t *formats)
 {
     const struct qsv_graph *g = &model->graph;
     *out = (struct qsv_bytes){0};
     for (uint32_t l = 0; l < g->n_layers; l++) {
         struct qsv_fold_parts p = qsv_fold_parts(g, formats, l);
-        uint64_t column = (uint64_t)g->layers[l].out_ch * sizeof(float);
+        uint64_t column = qsv_affine_bytes(affine, g->layers[l].out_ch);
         uint64_t codes =
             qsv_format_packed_bytes((enum qsv_format)formats[l], (size_t)g->layers[l].n_weights);
         out->weights_bytes += codes + (p.scale_alone ? column : 0);
@@ -60,13 +62,13 @@ uint64_t qsv_cost_mac_ops(const struct qsv_model *model)
     return n;
 }
 
-void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, const uint8_t *formats,
-                     const uint64_t *ac_ops, uint64_t n_images,
+void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, enum qsv_format affine,
+                     const uint8_t *formats, const uint64_t *ac_ops, uint64_t n_images,
                      const struct qsv_energy_constants *constants)
 {
     const struct qsv_graph *g = &model->graph;
     struct qsv_bytes bytes;
-    qsv_cost_bytes(&bytes, model, formats);
+    qsv_cost_bytes(&bytes, model, affine, formats);
     double images = n_images ? (double)n_images : 1;
     *out = (struct qsv_energy){0};
     for (uint32_t l = 0; l < g->n_layers; l++) {

@@ -27,9 +27,10 @@ struct qsv_bytes {
     double avg_bits;        /* 8 x weights_bytes / weights */
 };
 
-/* formats [n_layers]; model is a source model. The all-f32 setting is the source itself
- * (model_bytes == source_bytes). */
-void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, const uint8_t *formats);
+/* formats [n_layers]; model is a source model; affine: the quantizer's. The all-f32 setting is the
+ * source itself (model_bytes == source_bytes). */
+void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, enum qsv_format affine,
+                    const uint8_t *formats);
 
 struct qsv_energy { /* pJ an image */
     double compute_pj, sram_pj, dram_pj, total_pj;
@@ -37,8 +38,8 @@ struct qsv_energy { /* pJ an image */
 
 /* ac_ops [n_layers + n_attentions]: accumulates on spikes over n_images images, a layer or
  * attention product each. MACs are the graph's, fixed. */
-void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, const uint8_t *formats,
-                     const uint64_t *ac_ops, uint64_t n_images,
+void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, enum qsv_format affine,
+                     const uint8_t *formats, const uint64_t *ac_ops, uint64_t n_images,
                      const struct qsv_energy_constants *constants);
 
 /* Multiply-accumulates on real-valued inputs an image, all layers. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/affine.h"
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
 #include "core/fold.h"
@@ -77,17 +78,31 @@ static void drop_unused(struct qsv_model *m)
     t->n = kept;
 }
 
+static bool is_real(const struct qsv_tensor *t)
+{
+    return t->format == QSV_F32 || t->format == QSV_F16;
+}
+
+/* Without a vector's exponent. */
+static float value_at(const struct qsv_tensor *t, size_t i)
+{
+    float v;
+    if (t->format == QSV_F16)
+        return qsv_half_to_float((uint16_t)(t->data[2 * i] | t->data[2 * i + 1] << 8));
+    memcpy(&v, t->data + 4 * i, sizeof v);
+    return v;
+}
+
 static enum qsv_status check_finite(const struct qsv_model *m, struct qsv_error *err)
 {
     for (size_t i = 0; i < m->tensors.n; i++) {
         const struct qsv_tensor *t = &m->tensors.v[i];
-        const float *v = (const float *)t->data;
-        for (size_t k = 0; t->format == QSV_F32 && k < qsv_tensor_count(t); k++)
-            if (!isfinite(v[k]))
+        for (size_t k = 0; is_real(t) && k < qsv_tensor_count(t); k++)
+            if (!isfinite(value_at(t, k)))
                 return qsv_fail(err, QSV_EINPUT,
                                 "%s: tensor '%s' holds %g at %zu, expected finite "
                                 "numbers",
-                                m->path, t->name, (double)v[k], k);
+                                m->path, t->name, (double)value_at(t, k), k);
     }
     return QSV_OK;
 }
@@ -111,6 +126,8 @@ static void hash_model(struct qsv_model *m, struct qsv_hash *h)
         qsv_hash_add_u64(h, t->rank);
         for (uint32_t k = 0; k < t->rank; k++)
             qsv_hash_add_u64(h, t->shape[k]);
+        if (qsv_affine_is_half(t))
+            qsv_hash_add(h, &t->exponent, sizeof t->exponent);
         qsv_hash_add(h, t->data, t->bytes);
     }
     m->hash = qsv_hash_end(h);

@@ -3,7 +3,7 @@
  * A *source* model holds every tensor of the checkpoint that the graph uses, as f32 (weights,
  * biases, norms). A *folded* model is what quantization writes: for each layer "<layer>.weight" in
  * its format, "<layer>.multiplier" and
- * "<layer>.shift" (f32 [out_ch]) where there is one, and nothing else.
+ * "<layer>.shift" ([out_ch], f32 or f16 with an exponent) where there is one, and nothing else.
  */
 #ifndef QSV_MODEL_H
 #define QSV_MODEL_H

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/affine.h"
 #include "core/base/alloc.h"
 #include "core/base/file.h"
 #include "core/h5.h"
@@ -18,6 +19,7 @@ enum { FILE_VERSION = 1, MAX_NAME = 200, MAX_TENSORS = 1 << 16, CHUNK = 1 << 18 
 struct row {
     char name[MAX_NAME];
     uint8_t format, rank;
+    int8_t exponent;
     uint32_t shape[QSV_MAX_RANK];
     uint64_t offset, bytes;
 };
@@ -29,7 +31,9 @@ static void close_type(hid_t t)
         H5Tclose(t);
 }
 
-static hid_t row_type(size_t name_bytes)
+/* Only files with vectors of halves have the column `exponent`; where it is absent HDF5 leaves the
+ * field as it is, 0. */
+static hid_t row_type(size_t name_bytes, bool exponents)
 {
     hid_t text = H5Tcopy(H5T_C_S1), t = H5Tcreate(H5T_COMPOUND, sizeof(struct row));
     H5Tset_size(text, name_bytes);
@@ -43,6 +47,8 @@ static hid_t row_type(size_t name_bytes)
     }
     H5Tinsert(t, "offset", offsetof(struct row, offset), H5T_NATIVE_UINT64);
     H5Tinsert(t, "bytes", offsetof(struct row, bytes), H5T_NATIVE_UINT64);
+    if (exponents)
+        H5Tinsert(t, "exponent", offsetof(struct row, exponent), H5T_NATIVE_INT8);
     H5Tclose(text);
     return t;
 }
@@ -52,6 +58,7 @@ static enum qsv_status write_tensors(hid_t file, const struct qsv_model *m, stru
     size_t n = m->tensors.n, longest = 1, total = 0;
     struct row *rows = qsv_alloc(n, sizeof *rows);
     uint8_t *data = NULL;
+    bool exponents = false;
     enum qsv_status st = QSV_OK;
     for (size_t i = 0; rows && i < n; i++) {
         const struct qsv_tensor *t = &m->tensors.v[i];
@@ -62,6 +69,8 @@ static enum qsv_status write_tensors(hid_t file, const struct qsv_model *m, stru
         snprintf(rows[i].name, MAX_NAME, "%s", t->name);
         rows[i].format = (uint8_t)t->format;
         rows[i].rank = (uint8_t)t->rank;
+        rows[i].exponent = t->exponent;
+        exponents = exponents || qsv_affine_is_half(t);
         memcpy(rows[i].shape, t->shape, sizeof t->shape);
         rows[i].offset = total;
         rows[i].bytes = t->bytes;
@@ -72,7 +81,7 @@ static enum qsv_status write_tensors(hid_t file, const struct qsv_model *m, stru
     for (size_t i = 0; !st && i < n; i++)
         memcpy(data + rows[i].offset, m->tensors.v[i].data, rows[i].bytes);
     if (!st) {
-        hid_t memory = row_type(MAX_NAME), packed = row_type(longest);
+        hid_t memory = row_type(MAX_NAME, exponents), packed = row_type(longest, exponents);
         H5Tpack(packed);
         /* Equal chunks: the last one, stored whole, wastes less than a byte a chunk. */
         size_t chunks = (total + CHUNK - 1) / CHUNK;
@@ -174,6 +183,19 @@ static enum qsv_status read_options(hid_t file, struct qsv_model_options *o, str
     return st;
 }
 
+static enum qsv_status check_exponent(const struct qsv_tensor *t, struct qsv_error *err)
+{
+    int low = 0, high = 0;
+    if (qsv_affine_is_half(t)) {
+        low = QSV_AFFINE_EXPONENT_MIN;
+        high = QSV_AFFINE_EXPONENT_MAX;
+    }
+    if (t->exponent >= low && t->exponent <= high)
+        return QSV_OK;
+    return qsv_fail(err, QSV_EINPUT, "tensor '%s' has exponent %d, expected %d..%d", t->name,
+                    t->exponent, low, high);
+}
+
 static enum qsv_status take_tensor(struct qsv_tensors *out, const struct row *r,
                                    const uint8_t *data, size_t data_bytes, struct qsv_error *err)
 {
@@ -195,9 +217,12 @@ static enum qsv_status take_tensor(struct qsv_tensors *out, const struct row *r,
             data_bytes);
     enum qsv_status st =
         qsv_tensors_add(out, r->name, (enum qsv_format)r->format, r->rank, r->shape, &t, err);
-    if (!st && r->bytes)
+    if (st)
+        return st;
+    if (r->bytes)
         memcpy(t->data, data + r->offset, r->bytes);
-    return st;
+    t->exponent = r->exponent;
+    return check_exponent(t, err);
 }
 
 static enum qsv_status read_tensors(hid_t file, size_t file_bytes, struct qsv_tensors *out,
@@ -205,7 +230,7 @@ static enum qsv_status read_tensors(hid_t file, size_t file_bytes, struct qsv_te
 {
     hsize_t n = 0, bytes = 0;
     void *rows = NULL, *data = NULL;
-    hid_t memory = row_type(MAX_NAME);
+    hid_t memory = row_type(MAX_NAME, true);
     enum qsv_status st = qsv_h5_read(file, "tensors", memory, sizeof(struct row), 1, &n,
                                      MAX_TENSORS * sizeof(struct row), &rows, err);
     if (!st) /* not compressed, so it can't be longer than the file */

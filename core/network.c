@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/affine.h"
 #include "core/base/alloc.h"
 #include "core/correct.h"
 #include "core/fold.h"
 
 struct qsv_network {
     const struct qsv_model *model;
+    enum qsv_format affine;                /* how multipliers and shifts are stored */
     uint8_t *formats;                      /* [n_layers] */
     const struct qsv_bank_entry **entries; /* [n_layers], the bank's or `own` */
     float **multiplier, **shift;           /* [n_layers], each [out_ch] or NULL */
@@ -69,6 +71,25 @@ static enum qsv_status allocate_vectors(struct qsv_network *n, uint32_t l, struc
     return QSV_OK;
 }
 
+static bool is_source(const struct qsv_network *n)
+{
+    for (size_t l = 0; l < n->model->graph.n_layers; l++)
+        if (n->formats[l] != QSV_F32)
+            return false;
+    return !n->own;
+}
+
+static void round_vectors(struct qsv_network *n)
+{
+    for (size_t l = 0; l < n->model->graph.n_layers; l++) {
+        uint32_t channels = n->model->graph.layers[l].out_ch;
+        if (n->multiplier[l])
+            qsv_affine_round(n->multiplier[l], channels);
+        if (n->shift[l])
+            qsv_affine_round(n->shift[l], channels);
+    }
+}
+
 enum qsv_status qsv_network_create(struct qsv_network **out, const struct qsv_model *model,
                                    struct qsv_bank *bank, const uint8_t *formats,
                                    struct qsv_error *err)
@@ -87,6 +108,9 @@ enum qsv_status qsv_network_create(struct qsv_network **out, const struct qsv_mo
     for (uint32_t l = 0; !st && l < g->n_layers; l++)
         if (g->links[l].previous == QSV_NO_LAYER)
             st = qsv_fold_chain(model, n->entries, n->formats, l, n->multiplier, n->shift, err);
+    n->affine = is_source(n) ? QSV_F32 : qsv_bank_quantizer(bank)->affine;
+    if (!st && n->affine == QSV_F16)
+        round_vectors(n);
     if (st)
         qsv_network_destroy(n);
     else
@@ -104,13 +128,13 @@ static enum qsv_status read_vector(float **out, const struct qsv_model *m,
     if (!wanted) /* an integer layer always has a multiplier: with what a file omits it can't be
                     what qsvit wrote */
         return QSV_OK;
-    enum qsv_status st = qsv_tensors_need(&t, &m->tensors, name, 1, &l->out_ch, err);
+    enum qsv_status st = qsv_tensors_need_vector(&t, &m->tensors, name, l->out_ch, err);
     if (st)
         return qsv_fail_in(err, st, "%s", m->path);
     *out = qsv_alloc_aligned(l->out_ch, sizeof **out);
     if (!*out)
         return qsv_fail_memory(err, name);
-    memcpy(*out, t->data, l->out_ch * sizeof **out);
+    qsv_affine_unpack(*out, t);
     return QSV_OK;
 }
 
@@ -209,16 +233,17 @@ static void pack_weights(struct qsv_tensor *t, const struct qsv_bank_entry *e, s
 }
 
 static enum qsv_status add_vector(struct qsv_tensors *out, const struct qsv_layer *l,
-                                  const char *part, const float *v, struct qsv_error *err)
+                                  const char *part, const float *v, enum qsv_format affine,
+                                  struct qsv_error *err)
 {
     struct qsv_tensor *t;
     char name[256];
     if (!v)
         return QSV_OK;
     snprintf(name, sizeof name, "%s.%s", l->name, part);
-    enum qsv_status st = qsv_tensors_add(out, name, QSV_F32, 1, &l->out_ch, &t, err);
+    enum qsv_status st = qsv_tensors_add(out, name, affine, 1, &l->out_ch, &t, err);
     if (!st)
-        memcpy(t->data, v, t->bytes);
+        qsv_affine_pack(t, v);
     return st;
 }
 
@@ -234,8 +259,8 @@ static enum qsv_status add_layer(struct qsv_tensors *out, const struct qsv_netwo
     if (!st)
         pack_weights(t, n->entries[l], (size_t)layer->n_weights);
     if (!st)
-        st = add_vector(out, layer, "multiplier", n->multiplier[l], err);
-    return st ? st : add_vector(out, layer, "shift", n->shift[l], err);
+        st = add_vector(out, layer, "multiplier", n->multiplier[l], n->affine, err);
+    return st ? st : add_vector(out, layer, "shift", n->shift[l], n->affine, err);
 }
 
 enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_network *n,
@@ -248,14 +273,6 @@ enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_netwo
     if (st)
         qsv_tensors_fini(out);
     return st;
-}
-
-static bool is_source(const struct qsv_network *n)
-{
-    for (size_t l = 0; l < n->model->graph.n_layers; l++)
-        if (n->formats[l] != QSV_F32)
-            return false;
-    return !n->own;
 }
 
 enum qsv_status qsv_network_save(const struct qsv_network *n, const char *path,

@@ -11,7 +11,8 @@
 struct qsv_network;
 
 /* From a source model and one format a layer (formats [n_layers]); codes come from the bank, which
- * outlives the network. */
+ * outlives the network. Where its quantizer stores halves, and any layer is not f32, multipliers
+ * and shifts of all layers are rounded to them. */
 enum qsv_status qsv_network_create(struct qsv_network **out, const struct qsv_model *model,
                                    struct qsv_bank *bank, const uint8_t *formats,
                                    struct qsv_error *err);
@@ -26,8 +27,8 @@ const uint8_t *qsv_network_formats(const struct qsv_network *n); /* [n_layers] *
 
 struct qsv_network_layer {
     const struct qsv_bank_entry *weights;
-    const float *multiplier,
-        *shift; /* [out_ch], followed by zeros up to a multiple of 16; NULL: none */
+    const float *multiplier, *shift; /* [out_ch] as stored, followed by zeros up to a multiple of
+                                        16; NULL: none */
 };
 struct qsv_network_layer qsv_network_layer(const struct qsv_network *n, uint32_t layer);
 
@@ -41,8 +42,8 @@ enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_netwo
                                  struct qsv_error *err);
 
 /* The source's tensors under the checkpoint's names, weights replaced by f32(code x scale) and
- * corrections put into norms and biases, for qsv_safetensors_write. A network of a folded model has
- * no such tensors: QSV_EINPUT. */
+ * corrections put into norms and biases, for qsv_safetensors_write. Multipliers and shifts that are
+ * stored as halves are not in it. A network of a folded model has no such tensors: QSV_EINPUT. */
 enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv_network *n,
                                        struct qsv_error *err);
 

@@ -94,4 +94,6 @@ void qsv_quantizer_hash(const struct qsv_quantizer *q, struct qsv_hash *h)
     qsv_hash_add_u64(h, RULES_VERSION);
     qsv_hash_add_string(h, q->name);
     qsv_hash_add_string(h, rule_names[q->scale]);
+    if (q->affine != QSV_F32) /* what was recorded before there was a choice is f32's */
+        qsv_hash_add_string(h, qsv_format_info(q->affine)->name);
 }

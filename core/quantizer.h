@@ -22,6 +22,9 @@ struct qsv_quantizer {
     const char
         *name; /* "round", "gptq", "compensated" or "searched", as qsv_quantizer_find gives it */
     enum qsv_scale_rule scale; /* "compensated": where the search for scales begins */
+    enum qsv_format affine;    /* QSV_F32 or QSV_F16: what multipliers and shifts of a network with
+                                  quantized layers are stored as (core/affine.h); codes do not
+                                  depend on it */
 };
 
 /* weights [out_ch][per_channel] finite f32, row-major; codes like weights; scale [out_ch], never 0,
@@ -65,7 +68,7 @@ const char *qsv_quantizer_names(void);
 const char *qsv_scale_rule_name(enum qsv_scale_rule r);
 int qsv_scale_rule_find(enum qsv_scale_rule *out, const char *name); /* 1 when found, else 0 */
 
-/* Adds everything that decides the codes: part of a run's identity. */
+/* Adds everything that decides codes, multipliers and shifts: part of a run's identity. */
 void qsv_quantizer_hash(const struct qsv_quantizer *q, struct qsv_hash *h);
 
 #endif

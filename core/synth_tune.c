@@ -121,7 +121,7 @@ static enum qsv_status bench_init(struct bench *b, const struct qsv_model *m,
                                   enum qsv_format format, uint64_t seed, struct qsv_error *err)
 {
     const struct qsv_shape in = m->options.input;
-    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX};
+    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX, QSV_F32};
     *b = (struct bench){.n = clamp(pixels_a_pass / (in.h * in.w), LEAST_IMAGES, MOST_IMAGES)};
     b->batch = clamp(pixels_a_batch / (in.h * in.w), 1, b->n);
     b->formats = qsv_alloc(m->graph.n_layers, 1);

@@ -147,16 +147,17 @@ static void describe(char out[96], enum qsv_format format, uint32_t rank, const 
     snprintf(out + at, 96 - (size_t)at, "]");
 }
 
-enum qsv_status qsv_tensors_need(const struct qsv_tensor **out, const struct qsv_tensors *t,
-                                 const char *name, uint32_t rank, const uint32_t *shape,
-                                 struct qsv_error *err)
+static enum qsv_status need(const struct qsv_tensor **out, const struct qsv_tensors *t,
+                            const char *name, bool halves, uint32_t rank, const uint32_t *shape,
+                            struct qsv_error *err)
 {
     const struct qsv_tensor *found = qsv_tensors_find(t, name);
     if (!found)
         return qsv_fail(err, QSV_EINPUT, "tensor '%s' is missing", name);
     if (found->defect)
         return qsv_fail(err, QSV_EINPUT, "tensor '%s' can't be read: %s", name, found->defect);
-    if (found->format != QSV_F32 || found->rank != rank ||
+    bool known = found->format == QSV_F32 || (halves && found->format == QSV_F16);
+    if (!known || found->rank != rank ||
         (rank && memcmp(found->shape, shape, rank * sizeof *shape))) {
         char is[96], expected[96];
         describe(is, found->format, found->rank, found->shape);
@@ -165,4 +166,17 @@ enum qsv_status qsv_tensors_need(const struct qsv_tensor **out, const struct qsv
     }
     *out = found;
     return QSV_OK;
+}
+
+enum qsv_status qsv_tensors_need(const struct qsv_tensor **out, const struct qsv_tensors *t,
+                                 const char *name, uint32_t rank, const uint32_t *shape,
+                                 struct qsv_error *err)
+{
+    return need(out, t, name, false, rank, shape, err);
+}
+
+enum qsv_status qsv_tensors_need_vector(const struct qsv_tensor **out, const struct qsv_tensors *t,
+                                        const char *name, uint32_t n, struct qsv_error *err)
+{
+    return need(out, t, name, true, 1, &n, err);
 }

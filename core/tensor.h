@@ -23,7 +23,8 @@ struct qsv_tensor {
     enum qsv_format format;
     uint32_t rank;
     uint32_t shape[QSV_MAX_RANK];
-    uint8_t *data; /* aligned to QSV_ALIGN, owned unless borrowed */
+    int8_t exponent; /* of f16 vectors, whose values are half x 2^exponent; else 0 */
+    uint8_t *data;   /* aligned to QSV_ALIGN, owned unless borrowed */
     size_t bytes;
     bool borrowed; /* read-only, and somebody else's to free */
     char *defect;  /* owned; NULL for a good tensor */
@@ -61,5 +62,8 @@ size_t qsv_tensor_count(const struct qsv_tensor *t);
 enum qsv_status qsv_tensors_need(const struct qsv_tensor **out, const struct qsv_tensors *t,
                                  const char *name, uint32_t rank, const uint32_t *shape,
                                  struct qsv_error *err);
+/* The same for a vector [n] of f32 or f16. */
+enum qsv_status qsv_tensors_need_vector(const struct qsv_tensor **out, const struct qsv_tensors *t,
+                                        const char *name, uint32_t n, struct qsv_error *err);
 
 #endif

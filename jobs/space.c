@@ -57,6 +57,7 @@ enum qsv_status qsv_space_create(struct qsv_space **out, const struct qsv_model 
     if (!s)
         return qsv_fail_memory(err, "the search space");
     s->model = model;
+    s->affine = spec->quantizer.affine;
     s->n_layers = (uint32_t)g->n_layers;
     s->n_formats = spec->search.n_formats;
     memcpy(s->formats, spec->search.formats, sizeof s->formats);

@@ -20,6 +20,7 @@
 static const char *const granularities[] = {
     [QSV_BY_LAYER] = "layer", [QSV_BY_BLOCK] = "block", [QSV_BY_STAGE] = "stage", NULL};
 static const char *const scale_rules[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse", NULL};
+static const char *const affines[] = {[QSV_F32] = "f32", [QSV_F16] = "f16", NULL};
 static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
 
 const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
@@ -78,6 +79,9 @@ const struct qsv_spec_key qsv_spec_keys[] = {
     {"quantizer.scale", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.scale),
      .choices = scale_rules, .standard = "mse",
      .help = "a channel's scale: by its largest weight, or by least squared error"},
+    {"quantizer.affine", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.affine),
+     .choices = affines, .standard = "f32",
+     .help = "what multipliers and shifts are stored as; f16: with an exponent a vector"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
      .help = "images whose statistics gptq, compensated and searched choose codes by; 0: all that "

@@ -24,6 +24,7 @@ struct qsv_group {
 
 struct qsv_space {
     const struct qsv_model *model;
+    enum qsv_format affine;   /* the quantizer's */
     struct qsv_group *groups; /* network order */
     uint32_t n_groups;        /* 0 where every layer is pinned */
     uint32_t n_layers;        /* of the model */

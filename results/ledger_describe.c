@@ -76,7 +76,7 @@ static bool describe_baseline(struct qsv_ledger *l, const struct qsv_model *mode
         return false;
     memset(formats, QSV_F32, l->shape.n_layers);
     l->baseline = qsv_setting_id(formats, l->shape.n_layers);
-    qsv_cost_bytes(&l->f32, model, formats);
+    qsv_cost_bytes(&l->f32, model, QSV_F32, formats);
     free(formats);
     return true;
 }

@@ -49,6 +49,7 @@ struct qsv_run {
     const struct qsv_partition *partition;
     struct qsv_record_shape shape;
     struct qsv_energy_constants energy;
+    enum qsv_format affine; /* the quantizer's: it decides what settings take */
     double created_unix_s;
     struct qsv_provenance provenance;
 };

@@ -27,7 +27,7 @@ static struct qsv_trial_row *list_trials(const struct qsv_run *run,
         /* Only written from: the formats stay the caller's. */
         trials[i] = (struct qsv_trial_row){.id = settings[i].trial_id,
                                            .formats = (uint8_t *)settings[i].formats};
-        qsv_cost_bytes(&trials[i].bytes, run->model, settings[i].formats);
+        qsv_cost_bytes(&trials[i].bytes, run->model, run->affine, settings[i].formats);
     }
     return trials;
 }

@@ -97,7 +97,7 @@ static void compute_costs(struct qsv_store *s)
 {
     struct qsv_ledger *l = &s->ledger;
     for (size_t i = 0; i < l->n_trials; i++)
-        qsv_cost_bytes(&l->trials[i].bytes, s->run->model, l->trials[i].formats);
+        qsv_cost_bytes(&l->trials[i].bytes, s->run->model, s->run->affine, l->trials[i].formats);
     for (size_t i = 0; i < l->n_evaluations; i++) {
         struct qsv_evaluation *e = l->evaluations[i];
         const uint8_t *formats = qsv_ledger_trial(l, e->record.trial_id)->formats;
@@ -257,7 +257,7 @@ static enum qsv_status name_trial(struct qsv_store *s, struct qsv_trial_row *row
     row->description = description;
     row->parent = trial->parent;
     row->number = ++s->last_number;
-    qsv_cost_bytes(&row->bytes, s->run->model, row->formats);
+    qsv_cost_bytes(&row->bytes, s->run->model, s->run->affine, row->formats);
     return QSV_OK;
 }
 

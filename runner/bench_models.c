@@ -29,7 +29,7 @@ static void stand_fini(struct stand *s)
 static enum qsv_status stand_init(struct stand *s, const struct qsv_bench_models_setup *setup,
                                   struct qsv_error *err)
 {
-    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX};
+    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX, QSV_F32};
     const struct qsv_model *m = setup->model;
     const struct qsv_shape in = m->options.input;
     *s = (struct stand){.setup = setup};

@@ -146,7 +146,7 @@ static enum qsv_status make_model(struct qsv_probe *p, const struct qsv_model *o
 static enum qsv_status prepare(struct qsv_probe *p, uint32_t batch, uint64_t seed,
                                struct qsv_error *err)
 {
-    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX};
+    const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"), QSV_SCALE_MAX, QSV_F32};
     const struct qsv_shape in = p->model->options.input;
     const size_t bytes = (size_t)in.c * in.h * in.w;
     struct qsv_rng rng;

@@ -29,7 +29,7 @@ static void work_fini(struct work *w)
 static enum qsv_status work_init(struct work *w, const struct qsv_model *m,
                                  const struct qsv_images *images, struct qsv_error *err)
 {
-    const struct qsv_quantizer any = {qsv_quantizer_find("round"), QSV_SCALE_MAX};
+    const struct qsv_quantizer any = {qsv_quantizer_find("round"), QSV_SCALE_MAX, QSV_F32};
     uint8_t *f32 = qsv_alloc(m->graph.n_layers, 1); /* QSV_F32 is 0 */
     *w = (struct work){.model = m, .batch = qsv_workbench_batch(m)};
     w->pixels = qsv_alloc(w->batch, qsv_images_bytes(images));

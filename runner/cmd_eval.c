@@ -15,7 +15,7 @@ struct values {
     const char *model, *dataset, *images, *labels;
     uint64_t limit, threads;
     const char *format_all, *setting;
-    unsigned scale;
+    unsigned scale, affine;
     const char *logits, *trace;
     bool firing_rates;
 };
@@ -40,6 +40,8 @@ static const struct qsv_option options[] = {
      "layers in the formats that a setting file gives"},
     {QSV_OPTION_CHOICE, "quantizer", 0, "max|mse", AT(scale), false, "mse", 0,
      "how scales are chosen: by the largest magnitude or by least squared error"},
+    {QSV_OPTION_CHOICE, "affine", 0, "f32|f16", AT(affine), false, "f32", 0,
+     "what multipliers and shifts are rounded to; f16: halves with an exponent a vector"},
     {QSV_OPTION_TEXT, "logits", 0, "OUT.h5", AT(logits), false, NULL, 0,
      "write the answers: logits f32 [N, classes] and labels"},
     {QSV_OPTION_TEXT, "trace", 0, "OUT.h5", AT(trace), false, NULL, 0,
@@ -63,7 +65,8 @@ static enum qsv_status check_usage(const struct values *v, struct qsv_error *err
 static enum qsv_status build(struct qsv_loaded *x, const struct values *v, struct qsv_error *err)
 {
     const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"),
-                                            v->scale ? QSV_SCALE_MSE : QSV_SCALE_MAX};
+                                            v->scale ? QSV_SCALE_MSE : QSV_SCALE_MAX,
+                                            v->affine ? QSV_F16 : QSV_F32};
     uint8_t *formats = qsv_alloc(x->model->graph.n_layers, 1);
     bool given = v->format_all || v->setting;
     if (!formats)
@@ -230,7 +233,7 @@ const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
     .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N] [--threads N]\n"
-                "    [--format-all FORMAT | --setting FILE]\n"
+                "    [--format-all FORMAT | --setting FILE] [--affine f32|f16]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"
                "taken in the order of the file; their size must be the model's input or half\n"

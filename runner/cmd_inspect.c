@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "core/affine.h"
 #include "core/model.h"
 #include "runner/commands.h"
 
@@ -61,8 +62,17 @@ static uint64_t stored_bytes(const struct qsv_model *m)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < m->tensors.n; i++)
-        bytes += m->tensors.v[i].bytes;
+        bytes += qsv_affine_stored_bytes(&m->tensors.v[i]);
     return bytes;
+}
+
+/* What a quantized model's multipliers and shifts are stored as; NULL for a source model. */
+static const char *affine_name(const struct qsv_model *m)
+{
+    for (size_t i = 0; m->folded && i < m->tensors.n; i++)
+        if (qsv_affine_is_half(&m->tensors.v[i]))
+            return "f16";
+    return m->folded ? "f32" : NULL;
 }
 
 static void add_options(struct qsv_strbuf *out, const struct qsv_model *m)
@@ -84,6 +94,8 @@ static void add_totals(struct qsv_strbuf *out, const struct qsv_model *m)
                       "%zu layers in %zu blocks and %zu stages, %zu LIFs, %" PRIu64 " weights\n",
                       m->graph.n_layers, m->graph.n_blocks, m->graph.n_stages, m->graph.n_lifs,
                       m->graph.n_weights);
+    if (m->folded)
+        qsv_strbuf_printf(out, "multipliers and shifts as %s\n", affine_name(m));
     qsv_strbuf_printf(out, "%" PRIu64 " bytes stored", bytes);
     if (m->folded)
         qsv_strbuf_printf(out, ", %.1f %% less than the %" PRIu64 " of the f32 model",
@@ -149,10 +161,10 @@ static void add_json(struct qsv_strbuf *out, const struct qsv_model *m)
     for (size_t i = 0; i < m->graph.n_layers; i++)
         json_array_append_new(layers, json_layer(m, i));
     json_t *all = json_pack(
-        "{s:s, s:s, s:b, s:i, s:i, s:[i,i,i], s:o, s:o, s:i, s:I, s:I, s:I, s:o}", "model", m->path,
-        "architecture", m->architecture, "quantized", m->folded, "heads", (int)o->heads,
-        "time_steps", (int)o->time_steps, "input", (int)o->input.c, (int)o->input.h,
-        (int)o->input.w, "mean", json_numbers(o->mean, o->input.c), "std",
+        "{s:s, s:s, s:b, s:s?, s:i, s:i, s:[i,i,i], s:o, s:o, s:i, s:I, s:I, s:I, s:o}", "model",
+        m->path, "architecture", m->architecture, "quantized", m->folded, "affine", affine_name(m),
+        "heads", (int)o->heads, "time_steps", (int)o->time_steps, "input", (int)o->input.c,
+        (int)o->input.h, (int)o->input.w, "mean", json_numbers(o->mean, o->input.c), "std",
         json_numbers(o->std, o->input.c), "classes", (int)m->classes, "weights",
         (json_int_t)m->graph.n_weights, "bytes", (json_int_t)stored_bytes(m), "source_bytes",
         (json_int_t)m->source_bytes, "layers", layers);

@@ -9,6 +9,7 @@
 
 struct values {
     const char *model, *output, *format_all, *setting, *quantizer, *stats, *bank;
+    unsigned affine;
 };
 
 static const struct qsv_option options[] = {
@@ -56,6 +57,12 @@ static const struct qsv_option options[] = {
      .argument = "BANK.h5",
      .target = offsetof(struct values, bank),
      .help = "take the codes that calibrate --bank wrote"},
+    {.type = QSV_OPTION_CHOICE,
+     .name = "affine",
+     .argument = "f32|f16",
+     .target = offsetof(struct values, affine),
+     .fallback = "f32",
+     .help = "what multipliers and shifts are stored as; f16: halves with an exponent a vector"},
     {.type = QSV_OPTION_END},
 };
 
@@ -92,8 +99,11 @@ static enum qsv_status quantize(struct qsv_loaded *x, const struct values *v, FI
         qsv_formats_choose(formats, v->format_all, v->setting, &x->model->graph, err);
     if (!st)
         st = make_bank(x, v, &statistics, err);
-    if (!st)
-        st = qsv_export_write(x, formats, qsv_bank_quantizer(x->bank), v->output, out, err);
+    if (!st) {
+        struct qsv_quantizer q = *qsv_bank_quantizer(x->bank);
+        q.affine = v->affine ? QSV_F16 : QSV_F32;
+        st = qsv_export_write(x, formats, &q, v->output, out, err);
+    }
     free(formats);
     qsv_statistics_destroy(statistics);
     return st;
@@ -137,7 +147,8 @@ const struct qsv_command qsv_cmd_quantize = {
     .name = "quantize",
     .summary = "Writes a model with its weights in given formats",
     .synopsis = "-m MODEL --format-all FORMAT|--setting FILE -o OUT\n"
-                "    [--quantizer NAME [--stats STATS.h5] | --bank BANK.h5]",
+                "    [--quantizer NAME [--stats STATS.h5] | --bank BANK.h5]\n"
+                "    [--affine f32|f16]",
     .details = "OUT.h5 is a model file that eval runs, with bit-packed codes. OUT.safetensors\n"
                "goes back to PyTorch: the same weights as f32 numbers.",
     .options = options,

@@ -146,8 +146,9 @@ static enum qsv_status add_up(struct qsv_run_evaluator *e, const struct qsv_ques
         for (uint32_t i = 0; i < run->shape.n_sites; i++)
             e->site_ac[i] += r->site_ac[i];
     }
-    qsv_cost_bytes(&out->bytes, run->model, formats);
-    qsv_cost_energy(&out->energy, run->model, formats, e->site_ac, out->n_images, &run->energy);
+    qsv_cost_bytes(&out->bytes, run->model, run->affine, formats);
+    qsv_cost_energy(&out->energy, run->model, run->affine, formats, e->site_ac, out->n_images,
+                    &run->energy);
     return QSV_OK;
 }
 

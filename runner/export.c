@@ -56,7 +56,7 @@ enum qsv_status qsv_export_write(struct qsv_loaded *x, const uint8_t *formats,
         st = write_safetensors(x->network, path, err);
     if (st)
         return st;
-    qsv_cost_bytes(&bytes, x->model, formats);
+    qsv_cost_bytes(&bytes, x->model, quantizer->affine, formats);
     double source = (double)x->model->source_bytes;
     fprintf(out, "%s: %zu layers, %.2f bits a weight, %" PRIu64 " bytes%s, %.1f %% saved\n", path,
             x->model->graph.n_layers, bytes.avg_bits, bytes.model_bytes,

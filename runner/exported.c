@@ -25,7 +25,7 @@ static enum qsv_status load(struct qsv_exported *x, const char *path, const stru
                             uint32_t max_batch, uint32_t threads, struct qsv_error *err)
 {
     /* An exported file is quantized, or f32 throughout: nothing is left to be rounded. */
-    static const struct qsv_quantizer unused = {"round", QSV_SCALE_MSE};
+    static const struct qsv_quantizer unused = {"round", QSV_SCALE_MSE, QSV_F32};
     enum qsv_status st = qsv_loaded_open(&x->loaded, path, err);
     if (!st)
         st = check(x->loaded.model, model, err);

@@ -95,6 +95,7 @@ static void describe(struct qsv_inputs *in)
     run->shape = (struct qsv_record_shape){(uint32_t)g->n_layers, (uint32_t)g->n_lifs,
                                            (uint32_t)(g->n_layers + g->n_attentions)};
     run->energy = in->spec->energy;
+    run->affine = in->spec->quantizer.affine;
     const enum qsv_image_set set = in->partition.n_decide ? QSV_DECIDE : QSV_JUDGE;
     in->codes =
         (struct qsv_codes){in->spec, in->model, in->bank, &in->images[set], &in->partition, set};

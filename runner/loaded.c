@@ -18,8 +18,10 @@ static enum qsv_status build_from_source(struct qsv_loaded *x, const uint8_t *fo
     if (!f32)
         return qsv_fail_memory(err, x->model->path);
     enum qsv_status st = x->bank ? QSV_OK : qsv_bank_create(&x->bank, x->model, quantizer, err);
-    if (!st)
+    if (!st) {
+        qsv_bank_set_affine(x->bank, quantizer->affine);
         st = qsv_network_create(&x->network, x->model, x->bank, formats ? formats : f32, err);
+    }
     free(f32);
     return st;
 }

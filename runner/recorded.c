@@ -7,8 +7,8 @@
 #include "runner/troop.h"
 
 bool qsv_recorded_answer(const struct qsv_ledger *l, uint64_t trial_id, uint32_t first,
-                         uint32_t count, const struct qsv_model *model, const uint8_t *formats,
-                         struct qsv_metrics *out)
+                         uint32_t count, const struct qsv_model *model, enum qsv_format affine,
+                         const uint8_t *formats, struct qsv_metrics *out)
 {
     *out = (struct qsv_metrics){.trial_id = trial_id};
     double energy_pj = 0;
@@ -27,7 +27,7 @@ bool qsv_recorded_answer(const struct qsv_ledger *l, uint64_t trial_id, uint32_t
     out->energy.sram_pj /= n;
     out->energy.dram_pj /= n;
     out->energy.total_pj = energy_pj / n;
-    qsv_cost_bytes(&out->bytes, model, formats);
+    qsv_cost_bytes(&out->bytes, model, affine, formats);
     return true;
 }
 

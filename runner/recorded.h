@@ -11,8 +11,8 @@
 
 /* A trial's records of shards first .. first + count - 1 added up; false where one is missing. */
 bool qsv_recorded_answer(const struct qsv_ledger *l, uint64_t trial_id, uint32_t first,
-                         uint32_t count, const struct qsv_model *model, const uint8_t *formats,
-                         struct qsv_metrics *out);
+                         uint32_t count, const struct qsv_model *model, enum qsv_format affine,
+                         const uint8_t *formats, struct qsv_metrics *out);
 
 struct qsv_recorded_times {
     double *seconds; /* [n] that an image of a whole network took, a task each */

@@ -220,9 +220,10 @@ static void answer(struct simulation *s, const struct qsv_question *q, uint64_t 
 {
     const struct qsv_plan *p = s->plan;
     if (p->recorded && qsv_recorded_answer(p->recorded, trial_id, q->first_shard, q->n_shards,
-                                           p->model, formats, out))
+                                           p->model, p->spec->quantizer.affine, formats, out))
         return;
-    qsv_truth_answer(s->truth, formats, set, q->n_images, &p->spec->energy, out);
+    qsv_truth_answer(s->truth, formats, set, q->n_images, p->spec->quantizer.affine,
+                     &p->spec->energy, out);
 }
 
 static enum qsv_status evaluate(void *context, const char *step, const struct qsv_trial *trials,

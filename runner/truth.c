@@ -98,8 +98,8 @@ static double deviation(const struct qsv_truth *t, uint64_t trial_id, uint64_t s
 }
 
 void qsv_truth_answer(const struct qsv_truth *t, const uint8_t *formats, enum qsv_image_set set,
-                      uint64_t n_images, const struct qsv_energy_constants *energy,
-                      struct qsv_metrics *out)
+                      uint64_t n_images, enum qsv_format affine,
+                      const struct qsv_energy_constants *energy, struct qsv_metrics *out)
 {
     const struct qsv_graph *g = &t->model->graph;
     double n = (double)n_images, kl = 0;
@@ -118,6 +118,6 @@ void qsv_truth_answer(const struct qsv_truth *t, const uint8_t *formats, enum qs
         t->sums[i] = t->ac[i] * n_images;
         out->ac_ops += t->sums[i];
     }
-    qsv_cost_bytes(&out->bytes, t->model, formats);
-    qsv_cost_energy(&out->energy, t->model, formats, t->sums, n_images, energy);
+    qsv_cost_bytes(&out->bytes, t->model, affine, formats);
+    qsv_cost_energy(&out->energy, t->model, affine, formats, t->sums, n_images, energy);
 }

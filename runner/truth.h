@@ -21,7 +21,7 @@ void qsv_truth_destroy(struct qsv_truth *t);
 
 /* What a setting gives on n_images of a set. */
 void qsv_truth_answer(const struct qsv_truth *t, const uint8_t *formats, enum qsv_image_set set,
-                      uint64_t n_images, const struct qsv_energy_constants *energy,
-                      struct qsv_metrics *out);
+                      uint64_t n_images, enum qsv_format affine,
+                      const struct qsv_energy_constants *energy, struct qsv_metrics *out);
 
 #endif

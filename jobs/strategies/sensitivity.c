@@ -112,7 +112,7 @@ static double model_bytes(const struct qsv_space *space, const uint8_t *groups, 
 {
     struct qsv_bytes bytes;
     qsv_space_expand(space, groups, layers);
-    qsv_cost_bytes(&bytes, space->model, layers);
+    qsv_cost_bytes(&bytes, space->model, space->affine, layers);
     return (double)bytes.model_bytes;
 }
 

@@ -35,6 +35,13 @@ same 'gives other answers' 1 "$([ "${int4#*"$max"}" = "$int4" ] && echo 1)"
 "$QSVIT" quantize -m $model --format-all int4 -o "$TMP/int4.h5" >"$TMP/log"
 expect 'a quantized model' 0 "$QSVIT" eval -m "$TMP/int4.h5" -d $images --firing-rates
 same 'gives the same' "$int4" "$(answers)"
+expect 'affines in half precision' 0 "$QSVIT" eval -m $model -d $images --format-all int4 \
+    --affine f16 --firing-rates
+half=$(answers)
+same 'give other answers' 1 "$([ "$half" != "$int4" ] && echo 1)"
+"$QSVIT" quantize -m $model --format-all int4 --affine f16 -o "$TMP/half.h5" >"$TMP/log"
+expect 'a quantized model with them' 0 "$QSVIT" eval -m "$TMP/half.h5" -d $images --firing-rates
+same 'gives the same' "$half" "$(answers)"
 refuse 'its formats cannot be chosen' 'is quantized already' \
     "$QSVIT" eval -m "$TMP/int4.h5" -d $images --format-all int8
 

@@ -88,6 +88,23 @@ same 'the same contents are the same bytes, whenever they are written' 0 $?
 refuse 'quantize: a quantized model' 'is quantized already' \
     "$QSVIT" quantize -m "$TMP/int8.h5" -o "$TMP/q.h5" --format-all int4
 
+expect 'quantize --affine f16' 0 \
+    "$QSVIT" quantize -m $model -o "$TMP/half.h5" --format-all int4 --affine f16
+half=$(value "$TMP/half.h5" bytes)
+holds 'affine f16: says what it takes' " $half bytes"
+same 'affine f16: takes less' yes "$([ "$half" -lt "$(value "$TMP/int4.h5" bytes)" ] && echo yes)"
+expect 'inspect: halves' 0 "$QSVIT" inspect "$TMP/half.h5"
+holds 'inspect: says so' 'multipliers and shifts as f16'
+expect 'inspect: floats' 0 "$QSVIT" inspect "$TMP/int4.h5"
+holds 'inspect: says that too' 'multipliers and shifts as f32'
+same 'inspect: in JSON' f16 "$(value "$TMP/half.h5" affine)"
+"$QSVIT" quantize -m $model -o "$TMP/f32.h5" --format-all f32 >/dev/null
+"$QSVIT" quantize -m $model -o "$TMP/half_f32.h5" --format-all f32 --affine f16 >/dev/null
+cmp -s "$TMP/f32.h5" "$TMP/half_f32.h5"
+same 'affine f16: all f32 is the source model' 0 $?
+refuse 'quantize: affine' 'f32' \
+    "$QSVIT" quantize -m $model -o "$TMP/q.h5" --format-all int4 --affine int8
+
 first=$(value $model layer)
 printf 'default: int4\nlayers:\n  "*": int3\n  %s: int8\n' "$first" >"$TMP/setting.yaml"
 expect 'quantize --setting' 0 \

@@ -30,7 +30,7 @@ struct golden {
 
 static inline void golden_open(struct golden *g, const char *net)
 {
-    static const struct qsv_quantizer round = {"round", QSV_SCALE_MSE};
+    static const struct qsv_quantizer round = {"round", QSV_SCALE_MSE, QSV_F32};
     char path[128];
     struct qsv_rng r;
     memset(g, 0, sizeof *g);

@@ -10,8 +10,8 @@
 #include "core/bank.h"
 #include "core/base/alloc.h"
 
-static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX};
-static const struct qsv_quantizer by_mse = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX, QSV_F32};
+static const struct qsv_quantizer by_mse = {"round", QSV_SCALE_MSE, QSV_F32};
 
 static const float first[2][3] = {{7, -3.4f, 0.1f}, {1, 14, -14}};
 static const float second[4][1] = {{0.5f}, {-65504}, {1.0f + 0x1p-12f}, {0x1p-25f}};

@@ -15,9 +15,9 @@
 #include "core/statistics.h"
 #include "tests/unit/core/golden_model.h"
 
-static const struct qsv_quantizer compensated = {"compensated", QSV_SCALE_MSE};
-static const struct qsv_quantizer searched = {"searched", QSV_SCALE_MSE};
-static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX};
+static const struct qsv_quantizer compensated = {"compensated", QSV_SCALE_MSE, QSV_F32};
+static const struct qsv_quantizer searched = {"searched", QSV_SCALE_MSE, QSV_F32};
+static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX, QSV_F32};
 
 static struct qsv_statistics *collect(struct golden *g)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cost.h"
+#include "core/fold.h"
 
 #define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-9 * (1 + fabs(b)))
 
@@ -49,17 +50,31 @@ static void test_bytes(void **state)
     (void)state;
     count_channels(m, &multipliers, &shifts, &alone);
     fill(m, formats, QSV_INT8);
-    qsv_cost_bytes(&b, m, formats);
+    qsv_cost_bytes(&b, m, QSV_F32, formats);
     assert_int_equal(b.weights_bytes, m->graph.n_weights + 4 * alone);
     assert_int_equal(b.model_bytes, m->graph.n_weights + 4 * (multipliers + shifts));
     NEAR(b.avg_bits, 8.0 * (double)b.weights_bytes / (double)m->graph.n_weights);
+    uint64_t vectors = 0;
+    for (uint32_t l = 0; l < m->graph.n_layers; l++) {
+        struct qsv_fold_parts p = qsv_fold_parts(&m->graph, formats, l);
+        vectors += (p.multiplier ? 1 : 0) + (p.shift ? 1 : 0);
+    }
+    uint64_t alone_vectors = 0;
+    for (uint32_t l = 0; l < m->graph.n_layers; l++)
+        alone_vectors += qsv_fold_parts(&m->graph, formats, l).scale_alone;
+    qsv_cost_bytes(&b, m, QSV_F16, formats); /* halves, and a byte a vector for its exponent */
+    assert_int_equal(b.weights_bytes, m->graph.n_weights + 2 * alone + alone_vectors);
+    assert_int_equal(b.model_bytes, m->graph.n_weights + 2 * (multipliers + shifts) + vectors);
+    NEAR(b.avg_bits, 8.0 * (double)b.weights_bytes / (double)m->graph.n_weights);
     fill(m, formats, QSV_F16); /* a head's or dwconv's f16 weights need no scale */
-    qsv_cost_bytes(&b, m, formats);
+    qsv_cost_bytes(&b, m, QSV_F32, formats);
     assert_int_equal(b.weights_bytes, 2 * m->graph.n_weights);
     assert_true(b.model_bytes < 2 * m->graph.n_weights + 4 * (multipliers + shifts));
     fill(m, formats, QSV_F32);
-    qsv_cost_bytes(&b, m, formats);
+    qsv_cost_bytes(&b, m, QSV_F32, formats);
     assert_int_equal(b.weights_bytes, 4 * m->graph.n_weights);
+    assert_int_equal(b.model_bytes, m->source_bytes);
+    qsv_cost_bytes(&b, m, QSV_F16, formats); /* the source as it is */
     assert_int_equal(b.model_bytes, m->source_bytes);
     qsv_model_destroy(m);
 }
@@ -83,14 +98,17 @@ static void test_energy(void **state)
     ac[spiking] = 3000;
     ac[g->n_layers] = 600; /* the first attention product */
     fill(m, formats, QSV_INT4);
-    qsv_cost_bytes(&b, m, formats);
-    qsv_cost_energy(&e, m, formats, ac, 3, &qsv_energy_default);
+    qsv_cost_bytes(&b, m, QSV_F32, formats);
+    qsv_cost_energy(&e, m, QSV_F32, formats, ac, 3, &qsv_energy_default);
     NEAR(e.compute_pj, 1000 * 0.015 + 200 * 0.06 + (double)mac * 4.6);
     NEAR(e.sram_pj, (1000 + (double)mac) * 0.5 * 1.25);
     NEAR(e.dram_pj, (double)b.model_bytes * 162.5);
     NEAR(e.total_pj, e.compute_pj + e.sram_pj + e.dram_pj);
+    qsv_cost_bytes(&b, m, QSV_F16, formats);
+    qsv_cost_energy(&e, m, QSV_F16, formats, ac, 3, &qsv_energy_default);
+    NEAR(e.dram_pj, (double)b.model_bytes * 162.5);
     fill(m, formats, QSV_F32);
-    qsv_cost_energy(&e, m, formats, ac, 3, &qsv_energy_default);
+    qsv_cost_energy(&e, m, QSV_F32, formats, ac, 3, &qsv_energy_default);
     NEAR(e.compute_pj, 1000 * 0.9 + 200 * 0.06 + (double)mac * 4.6);
     NEAR(e.sram_pj, (1000 + (double)mac) * 4 * 1.25);
     qsv_model_destroy(m);

@@ -14,6 +14,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
+#include "core/affine.h"
 #include "core/cost.h"
 #include "core/engine.h"
 #include "core/h5.h"
@@ -21,7 +22,7 @@
 
 static const char *const nets[] = {"kd", "grey"};
 static const char *const formats[] = {"f32", "int8", "int4", "int2"};
-static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE, QSV_F32};
 
 enum { MAX_IMAGES = 8 };
 
@@ -475,7 +476,7 @@ static void check_file(struct fixture *f, struct qsv_network *net, const char *p
     struct qsv_bytes bytes;
     struct fixture g = *f;
     struct qsv_network *again;
-    qsv_cost_bytes(&bytes, f->model, qsv_network_formats(net));
+    qsv_cost_bytes(&bytes, f->model, qsv_bank_quantizer(f->bank)->affine, qsv_network_formats(net));
     OK(qsv_network_save(net, path, &err));
     assert_int_equal(stat(path, &info), 0);
     assert_true((uint64_t)info.st_size > bytes.model_bytes);
@@ -483,7 +484,7 @@ static void check_file(struct fixture *f, struct qsv_network *net, const char *p
     OK(qsv_model_load(&g.model, path, &err));
     uint64_t stored = 0;
     for (size_t i = 0; i < g.model->tensors.n; i++)
-        stored += g.model->tensors.v[i].bytes;
+        stored += qsv_affine_stored_bytes(&g.model->tensors.v[i]);
     assert_int_equal(stored, bytes.model_bytes);
     assert_int_equal(g.model->source_bytes, f->model->source_bytes);
     assert_true(g.model->folded);
@@ -512,6 +513,7 @@ static void test_file_is_the_network(void **state)
         open_model(&f, nets[i]);
         read_golden(&f, nets[i], "f32");
         for (int k = 0; k < 6; k++) {
+            qsv_bank_set_affine(f.bank, k % 2 ? QSV_F16 : QSV_F32);
             struct qsv_network *net = random_network(&f, &r, NULL);
             check_file(&f, net, path);
             qsv_network_destroy(net);
@@ -519,6 +521,53 @@ static void test_file_is_the_network(void **state)
         close_model(&f);
     }
     unlink(path);
+}
+
+static void check_vector(const float *exact, const float *half, size_t n)
+{
+    float want[512];
+    assert_true(!exact == !half && n <= 512);
+    if (!exact)
+        return;
+    memcpy(want, exact, n * sizeof *want);
+    qsv_affine_round(want, n);
+    assert_memory_equal(half, want, n * sizeof *want);
+}
+
+/* Weights are the same; multipliers and shifts the rounded ones; all in f32 stays what it was. */
+static void test_half_affines(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_model(&f, "kd");
+    read_golden(&f, "kd", "f32");
+    struct qsv_network *exact = uniform(&f, "int4"), *source = uniform(&f, "f32");
+    qsv_bank_set_affine(f.bank, QSV_F16);
+    struct qsv_network *half = uniform(&f, "int4"), *as_it_is = uniform(&f, "f32");
+    bool differs = false;
+    for (uint32_t l = 0; l < f.model->graph.n_layers; l++) {
+        struct qsv_network_layer a = qsv_network_layer(exact, l), b = qsv_network_layer(half, l);
+        size_t n = f.model->graph.layers[l].out_ch;
+        assert_ptr_equal(a.weights, b.weights);
+        check_vector(a.multiplier, b.multiplier, n);
+        check_vector(a.shift, b.shift, n);
+        differs = differs || (a.shift && memcmp(a.shift, b.shift, n * sizeof *a.shift) != 0);
+        struct qsv_network_layer c = qsv_network_layer(source, l),
+                                 d = qsv_network_layer(as_it_is, l);
+        assert_true(!c.multiplier == !d.multiplier);
+        if (c.multiplier)
+            assert_memory_equal(c.multiplier, d.multiplier, n * sizeof *c.multiplier);
+    }
+    assert_true(differs);
+    struct result *a = run(&f, &exact, 1, f.n), *b = run(&f, &half, 1, f.n);
+    assert_true(memcmp(a, b, sizeof *a) != 0);
+    free(a);
+    free(b);
+    qsv_network_destroy(exact);
+    qsv_network_destroy(source);
+    qsv_network_destroy(half);
+    qsv_network_destroy(as_it_is);
+    close_model(&f);
 }
 
 static void test_allocation_failures(void **state)
@@ -563,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_accumulates),
         cmocka_unit_test(test_depthwise_accumulates),
         cmocka_unit_test(test_file_is_the_network),
+        cmocka_unit_test(test_half_affines),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,8 @@
 
 enum { ROWS = 12, COLUMNS = 37 };
 
-static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX};
-static const struct qsv_quantizer by_mse = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer by_max = {"round", QSV_SCALE_MAX, QSV_F32};
+static const struct qsv_quantizer by_mse = {"round", QSV_SCALE_MSE, QSV_F32};
 
 /* Bell-shaped, with now and then a weight far out. */
 static void fill(float *w, size_t n, uint64_t seed)
@@ -100,7 +100,7 @@ static void test_by_hand(void **state)
         {QSV_INT3, QSV_SCALE_MSE, {4, 3, 2, 1}, -1, {-4, -3, -2, -1}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct qsv_quantizer q = {"round", rows[i].rule};
+        struct qsv_quantizer q = {"round", rows[i].rule, QSV_F32};
         int8_t codes[4];
         float scale;
         qsv_quantize(&q, rows[i].format, rows[i].weights, 1, 4, codes, &scale);
@@ -254,7 +254,10 @@ static void test_names_and_hash(void **state)
     assert_string_equal(qsv_quantizer_find("compensated"), "compensated");
     assert_null(qsv_quantizer_find("rounded"));
     assert_int_not_equal(hash_of(&by_max), hash_of(&by_mse));
-    assert_int_equal(hash_of(&by_max), hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX}));
+    assert_int_not_equal(hash_of(&by_max),
+                         hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX, QSV_F16}));
+    assert_int_equal(hash_of(&by_max),
+                     hash_of(&(struct qsv_quantizer){"round", QSV_SCALE_MAX, QSV_F32}));
 }
 
 int main(void)

@@ -157,10 +157,11 @@ static inline void world_answer(const struct world *w, const uint8_t *formats,
         answer_images(w, formats, from, m);
     else
         answer_exact(w, formats, set == QSV_JUDGE, m);
-    qsv_cost_bytes(&m->bytes, &w->model, formats);
+    qsv_cost_bytes(&m->bytes, &w->model, w->spec.quantizer.affine, formats);
     for (uint32_t l = 0; l < w->n_layers; l++)
         ac[l] = (w->n_layers - l) * 1000 * m->n_images; /* early layers see most spikes */
-    qsv_cost_energy(&m->energy, &w->model, formats, ac, m->n_images, &w->spec.energy);
+    qsv_cost_energy(&m->energy, &w->model, w->spec.quantizer.affine, formats, ac, m->n_images,
+                    &w->spec.energy);
 }
 
 static inline enum qsv_status world_evaluate(void *context, const char *step,

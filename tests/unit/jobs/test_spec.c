@@ -108,6 +108,8 @@ static void test_wrong_values(void **state)
         {"search: {granularity: [layer]}\n", "found a list, expected one of: layer, block, stage"},
         {"quantizer: {method: gptq}\n", "quantizer.method: found 'gptq', expected one of: round"},
         {"quantizer: {scale: min}\n", "quantizer.scale: found 'min', expected one of: max, mse"},
+        {"quantizer: {affine: int8}\n",
+         "quantizer.affine: found 'int8', expected one of: f32, f16"},
         {"search: {formats: int4}\n", "search.formats: found 'int4', expected a list of: f32, f16, "
                                       "int8, int6, int5, int4, int3, "
                                       "int2, ternary, binary"},
@@ -211,6 +213,7 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.seed, 1);
     assert_string_equal(s->quantizer.name, "round");
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MSE);
+    assert_int_equal(s->quantizer.affine, QSV_F32);
     assert_true(s->constraint.max_top1_drop == 2);
     assert_int_equal(s->constraint.max_bytes, 0);
     assert_true(isnan(s->constraint.max_energy_pj));
@@ -252,7 +255,7 @@ static void test_every_key(void **state)
         "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
         "  max_evaluations: 13, seed: 4294967295}\n"
-        "quantizer: {method: round, scale: max}\n"
+        "quantizer: {method: round, scale: max, affine: f16}\n"
         "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
@@ -301,6 +304,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->search.max_evaluations, 13);
     assert_int_equal(s->search.seed, 4294967295u);
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MAX);
+    assert_int_equal(s->quantizer.affine, QSV_F16);
     assert_true(s->constraint.max_top1_drop == 0);
     assert_true(s->constraint.max_bytes == 1ull << 53);
     assert_true(s->constraint.max_energy_pj == 2.5e7);

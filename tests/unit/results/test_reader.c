@@ -104,9 +104,9 @@ static void costs_are_those_of_the_model(void **state)
         ac[i] = 100 * 63;
         ac0[i] = 2 * ac[i];
     }
-    qsv_cost_bytes(&bytes, &f.model, formats);
-    qsv_cost_energy(&energy, &f.model, formats, ac, 63, &f.run.energy);
-    qsv_cost_energy(&baseline, &f.model, f32, ac0, 63, &f.run.energy);
+    qsv_cost_bytes(&bytes, &f.model, f.run.affine, formats);
+    qsv_cost_energy(&energy, &f.model, f.run.affine, formats, ac, 63, &f.run.energy);
+    qsv_cost_energy(&baseline, &f.model, f.run.affine, f32, ac0, 63, &f.run.energy);
     assert_int_equal(t->bytes.model_bytes, bytes.model_bytes);
     assert_int_equal(t->bytes.weights_bytes, bytes.weights_bytes);
     assert_float_equal(
@@ -250,7 +250,7 @@ static void a_live_run_shows_what_is_not_folded(void **state)
     uint8_t formats[N_LAYERS];
     struct qsv_bytes bytes;
     make_setting(4, formats);
-    qsv_cost_bytes(&bytes, &f.model, formats);
+    qsv_cost_bytes(&bytes, &f.model, f.run.affine, formats);
     assert_int_equal(t->bytes.model_bytes, bytes.model_bytes);
     assert_memory_equal(t->formats, formats, N_LAYERS);
     assert_false(isnan(t->figures[QSV_JUDGE].energy_saved));

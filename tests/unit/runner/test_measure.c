@@ -21,7 +21,7 @@ struct stage {
     struct qsv_images images;
 };
 
-static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE, QSV_F32};
 
 static int setup(void **state)
 {

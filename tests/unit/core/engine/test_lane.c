@@ -16,7 +16,7 @@
 
 enum { IMAGES = 7, NETS = 5, MAX_CLASSES = 8, MAX_LIFS = 128, MAX_SITES = 256, MAX_SUMS = 8192 };
 
-static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE};
+static const struct qsv_quantizer quantizer = {"round", QSV_SCALE_MSE, QSV_F32};
 
 #define OK(call)                                                                                   \
     do {                                                                                           \

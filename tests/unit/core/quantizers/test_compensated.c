@@ -74,7 +74,7 @@ static void drop(struct layer *l)
 
 static void quantize(struct layer *l, const char *name, enum qsv_format f)
 {
-    const struct qsv_quantizer q = {name, QSV_SCALE_MSE};
+    const struct qsv_quantizer q = {name, QSV_SCALE_MSE, QSV_F32};
     assert_int_equal(
         qsv_quantize_group(&q, f, l->w, l->rows, l->k, &l->c, l->codes, l->scale, NULL), QSV_OK);
     for (size_t i = 0; i < l->rows * l->k; i++)
@@ -472,7 +472,7 @@ static void test_equals_pytorch(void **state)
 static void test_out_of_memory(void **state)
 {
     (void)state;
-    const struct qsv_quantizer q = {"compensated", QSV_SCALE_MSE};
+    const struct qsv_quantizer q = {"compensated", QSV_SCALE_MSE, QSV_F32};
     struct qsv_rng r;
     int failures = 0;
     qsv_rng_seed(&r, 9);
