@@ -22,6 +22,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 ratios=$tmp/ratios
 read -r load _ </proc/loadavg
+export PYTHONDONTWRITEBYTECODE=1
 : >"$ratios"
 
 bench_kernels() {

@@ -81,7 +81,7 @@ def measure(program, name, path, wanted, rounds, ratios):
     peer, name = Torch(model) if import_torch() else None, f'{name}, T={model["time_steps"]}'
     batch = best_batch(program, path, (1, 2, 4) if large else (8, 16, 32))
     if peer:
-        peer.choose((1, 4) if large else (16, 64))
+        peer.choose((16, 64) if not large else (1, 4) if model['time_steps'] == 1 else (1, 2))
     samples, torch_samples = {}, []
     for _ in range(rounds):
         for fmt, rate in ours(program, path, batch * len(CORES), len(CORES)).items():
