@@ -50,7 +50,7 @@ static enum qsv_status make_parts(const struct qsv_codes_job *j, struct qsv_erro
                                 .context = (void *)(uintptr_t)j,
                                 .take = take,
                                 .tick = tick};
-    qsv_progress_begin(j->progress, "bank", 1, n, n - n_missing, n);
+    qsv_progress_begin(j->progress, "bank", 0, 0, n - n_missing, n);
     enum qsv_status st = n_missing ? qsv_coordinator_run(j->coordinator, &job, err) : QSV_OK;
     if (!st)
         qsv_progress_end(j->progress);

@@ -55,8 +55,11 @@ static void add_duration(struct qsv_strbuf *b, double seconds)
 
 static void add_head(struct qsv_strbuf *b, const struct qsv_progress *p)
 {
-    qsv_strbuf_printf(b, "%s: %u trial%s on %" PRIu64 " images", p->step, p->n_trials,
-                      p->n_trials == 1 ? "" : "s", p->n_images);
+    if (p->n_trials)
+        qsv_strbuf_printf(b, "%s: %u trial%s on %" PRIu64 " images", p->step, p->n_trials,
+                          p->n_trials == 1 ? "" : "s", p->n_images);
+    else
+        qsv_strbuf_printf(b, "%s: %" PRIu64 " parts", p->step, p->n_forwards);
 }
 
 static void add_state(struct qsv_strbuf *b, const struct qsv_progress *p)
@@ -68,7 +71,9 @@ static void add_state(struct qsv_strbuf *b, const struct qsv_progress *p)
     qsv_strbuf_printf(b, ", %.0f %%",
                       p->n_forwards ? 100.0 * (double)p->n_done / (double)p->n_forwards : 100.0);
     if (rate > 0) {
-        qsv_strbuf_printf(b, ", %.0f images/s, ", rate);
+        if (p->n_trials)
+            qsv_strbuf_printf(b, ", %.0f images/s", rate);
+        qsv_strbuf_puts(b, ", ");
         add_duration(b, (double)(p->n_forwards - p->n_done) / rate);
         qsv_strbuf_puts(b, " left");
     }
@@ -137,7 +142,7 @@ void qsv_progress_end(struct qsv_progress *p)
     } else {
         qsv_strbuf_puts(&b, " in ");
         add_duration(&b, passed_s);
-        if (passed_s > 0)
+        if (passed_s > 0 && p->n_trials)
             qsv_strbuf_printf(&b, ", %.0f images/s", (double)done / passed_s);
     }
     if (!b.failed)

@@ -17,7 +17,8 @@ struct qsv_progress *qsv_progress_create(FILE *out, bool terminal, const struct 
 void qsv_progress_destroy(struct qsv_progress *p);
 
 /* A call of the evaluator: n_trials on n_images each; n_done of their image forwards (images x
- * trials) are recorded already, out of n_forwards. */
+ * trials) are recorded already, out of n_forwards. n_trials 0: parts of something else are counted.
+ */
 void qsv_progress_begin(struct qsv_progress *p, const char *step, uint32_t n_trials,
                         uint64_t n_images, uint64_t n_done, uint64_t n_forwards);
 void qsv_progress_add(struct qsv_progress *p, uint64_t n_forwards);

@@ -102,11 +102,11 @@ static void test_wrong_values(void **state)
         {"dataset: x\n", "d/c.yaml:1: dataset: found 'x', expected indented keys below it"},
         {"\ndataset:\n- x\n", "d/c.yaml:2: dataset: found a list, expected indented keys"},
         {"search:\n  strategy: qsvti\n",
-         "d/c.yaml:2: search.strategy: found 'qsvti', expected one of: qsvit, "},
+         "d/c.yaml:2: search.strategy: found 'qsvti', expected one of: frontier, qsvit, "},
         {"search: {granularity: channel}\n",
          "search.granularity: found 'channel', expected one of: layer, block, stage"},
         {"search: {granularity: [layer]}\n", "found a list, expected one of: layer, block, stage"},
-        {"quantizer: {method: gptq}\n", "quantizer.method: found 'gptq', expected one of: round"},
+        {"quantizer: {method: gptk}\n", "quantizer.method: found 'gptk', expected one of: searched"},
         {"quantizer: {scale: min}\n", "quantizer.scale: found 'min', expected one of: max, mse"},
         {"quantizer: {affine: int8}\n",
          "quantizer.affine: found 'int8', expected one of: f32, f16"},
@@ -255,7 +255,7 @@ static void test_every_key(void **state)
         "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
         "  max_evaluations: 13, seed: 4294967295}\n"
-        "quantizer: {method: round, scale: max, affine: f16}\n"
+        "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
         "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
@@ -304,6 +304,8 @@ static void test_every_key(void **state)
     assert_int_equal(s->search.max_evaluations, 13);
     assert_int_equal(s->search.seed, 4294967295u);
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MAX);
+    assert_string_equal(s->quantizer.name, "gptq");
+    assert_int_equal(s->calibration_images, 14);
     assert_int_equal(s->quantizer.affine, QSV_F16);
     assert_true(s->constraint.max_top1_drop == 0);
     assert_true(s->constraint.max_bytes == 1ull << 53);
