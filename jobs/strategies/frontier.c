@@ -14,14 +14,15 @@
 #include "jobs/strategies/qsvit.h"
 #include "jobs/strategies/strategies.h"
 
-/* Low enough for the answers to differ by more than chance, and not so low that they are lost. */
+/* Low enough for the answers to differ by more than chance, and not so low that they are lost; what
+ * f32 would show, nothing, foretells nothing. */
 static const double PROBE_BITS = 1.6;
 
 uint8_t qsv_frontier_probe(const struct qsv_space *space)
 {
     uint8_t probe = space->formats[0];
     for (uint32_t f = 0; f < space->n_formats; f++)
-        if (qsv_format_info(space->formats[f])->bits >= PROBE_BITS)
+        if (probe == QSV_F32 || qsv_format_info(space->formats[f])->bits >= PROBE_BITS)
             probe = space->formats[f];
     return probe;
 }

@@ -42,12 +42,14 @@ struct world {
     float *margin[2], *direction[2]; /* [n], [n][n_layers]; NULL: exact law, see `slope` */
     double slope;                    /* exact law: points of drop a nat */
     bool decide_apart;               /* the deciding images are others */
+    double output[MAX_LAYERS]; /* loss in a layer's outputs that is a nat of its KL; NaN: unknown */
 
     struct qsv_spec spec;
     struct qsv_evaluator evaluator;
     /* What was asked. */
     uint64_t log; /* hash of every question in order */
     uint32_t calls, asked[2], n_notes;
+    uint32_t probed;       /* trials of step 1 */
     uint32_t most_at_once; /* outside step 1 */
     bool print;
     uint32_t fail_at; /* the call that fails; 0: none */
@@ -182,11 +184,20 @@ static inline enum qsv_status world_evaluate(void *context, const char *step,
         w->log = qsv_hash_bytes(question, sizeof question);
         world_answer(w, trials[i].formats, set, n_images, &out[i]);
     }
-    if (strcmp(step, "sensitivity")) {
+    if (!strcmp(step, "sensitivity")) {
+        w->probed += n;
+    } else {
         w->asked[set] += n;
         w->most_at_once = n > w->most_at_once ? n : w->most_at_once;
     }
     return QSV_OK;
+}
+
+static inline double world_loss(void *context, uint32_t layer, uint8_t format)
+{
+    const struct world *w = context;
+    assert(layer < w->n_layers && format < QSV_N_FORMATS && qsv_format_info(format)->integer);
+    return w->output[layer] * w->kl[layer][format];
 }
 
 static inline void build_layer(struct world *w, uint32_t l, uint64_t n_weights, uint32_t out_ch)
@@ -297,6 +308,17 @@ static inline struct world *world_create(uint32_t n_layers, uint64_t seed)
     return w;
 }
 
+/* What codes lose in the layers' outputs becomes known: within a layer as its KL, from layer to
+ * layer by a factor of up to a million. */
+static inline void world_know_losses(struct world *w, uint64_t seed)
+{
+    struct qsv_rng r;
+    qsv_rng_seed(&r, seed);
+    for (uint32_t l = 0; l < w->n_layers; l++)
+        w->output[l] = exp(world_unit(&r) * 13.8);
+    w->evaluator.loss = world_loss;
+}
+
 /* Makes it noisy: images with margins and directions, layers that act otherwise among others. */
 static inline void world_add_images(struct world *w, uint64_t seed, bool decide_apart)
 {
@@ -333,7 +355,7 @@ static inline void world_destroy(struct world *w)
 static inline void world_forget(struct world *w)
 {
     w->log = 0;
-    w->calls = w->n_notes = w->most_at_once = 0;
+    w->calls = w->n_notes = w->most_at_once = w->probed = 0;
     w->asked[0] = w->asked[1] = 0;
 }
 
