@@ -1,5 +1,6 @@
 #include "runner/codes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/file.h"
+#include "core/base/io.h"
 #include "core/statistics.h"
 #include "runner/calibrate.h"
 
@@ -133,11 +135,6 @@ static enum qsv_status collect(const struct qsv_codes *c, struct qsv_statistics 
                          c->partition->order[c->set] + (there - n), n, stop, err);
 }
 
-static bool is_stopped(const struct qsv_stop *stop)
-{
-    return stop && ((stop->flag && *stop->flag) || (stop->asked && stop->asked(stop->context)));
-}
-
 static enum qsv_status fill(const struct qsv_codes *c, struct qsv_bank *part, const bool *mine,
                             const struct qsv_stop *stop, struct qsv_error *err)
 {
@@ -147,8 +144,8 @@ static enum qsv_status fill(const struct qsv_codes *c, struct qsv_bank *part, co
         for (uint8_t f = 0; !st && mine[l] && f < QSV_N_FORMATS; f++) {
             if (!is_wanted(c, f) || qsv_bank_has(c->bank, l, f))
                 continue;
-            st = is_stopped(stop) ? qsv_fail(err, QSV_ESTOPPED, "stopped")
-                                  : qsv_bank_get(&entry, part, l, f, err);
+            st = qsv_stop_asked(stop) ? qsv_fail(err, QSV_ESTOPPED, "stopped")
+                                      : qsv_bank_get(&entry, part, l, f, err);
         }
     return st;
 }
@@ -158,8 +155,8 @@ static enum qsv_status publish(const struct qsv_bank *part, const char *path, st
 {
     char *own = qsv_file_temporary(path);
     enum qsv_status st = own ? qsv_bank_save(part, own, err) : qsv_fail_memory(err, path);
-    if (!st && link(own, path) && errno != EEXIST)
-        st = qsv_fail(err, QSV_EIO, "%s: cannot be put in its place: %s", path, strerror(errno));
+    if (!st && qsv_io_link(own, path) && errno != EEXIST)
+        st = qsv_io_fail(err, path, "cannot link into place");
     if (own)
         unlink(own);
     free(own);
@@ -241,15 +238,16 @@ enum qsv_status qsv_codes_load(const struct qsv_codes *c, struct qsv_error *err)
     return st;
 }
 
+/* With what makers who were killed left behind. */
 static void remove_parts(const struct qsv_codes *c)
 {
     char *folder = qsv_file_join(c->spec->run, "bank");
-    for (uint32_t p = 0; p < qsv_codes_parts(c); p++) {
-        char *path = part_path(c, p);
-        if (path)
-            unlink(path);
-        free(path);
-    }
+    DIR *d = folder ? opendir(folder) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));)
+        if (!strncmp(e->d_name, "part-", 5))
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
     if (folder)
         rmdir(folder);
     free(folder);

@@ -75,7 +75,8 @@ enum qsv_status qsv_codes_job_run(const struct qsv_codes_job *j, struct qsv_erro
     if (!qsv_codes_are_recorded(j->codes))
         return QSV_OK;
     enum qsv_status st = qsv_codes_load(j->codes, err);
-    if (!st && !qsv_codes_are_complete(j->codes)) {
+    /* Parts of an earlier attempt may lack formats that were added since. */
+    for (int round = 0; round < 2 && !st && !qsv_codes_are_complete(j->codes); round++) {
         st = make_parts(j, err);
         if (!st)
             st = qsv_codes_gather(j->codes, err);
