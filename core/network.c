@@ -212,6 +212,11 @@ const uint8_t *qsv_network_formats(const struct qsv_network *n)
     return n->formats;
 }
 
+enum qsv_format qsv_network_affine(const struct qsv_network *n)
+{
+    return n->affine;
+}
+
 struct qsv_network_layer qsv_network_layer(const struct qsv_network *n, uint32_t layer)
 {
     return (struct qsv_network_layer){n->entries[layer], n->multiplier[layer], n->shift[layer]};

@@ -24,6 +24,8 @@ void qsv_network_destroy(struct qsv_network *n);
 
 const struct qsv_model *qsv_network_model(const struct qsv_network *n);
 const uint8_t *qsv_network_formats(const struct qsv_network *n); /* [n_layers] */
+/* What its multipliers and shifts are rounded to: layers of one format differ where this does. */
+enum qsv_format qsv_network_affine(const struct qsv_network *n);
 
 struct qsv_network_layer {
     const struct qsv_bank_entry *weights;

@@ -263,16 +263,24 @@ static enum qsv_status save(struct run *r, uint32_t step, uint32_t depth)
     return QSV_OK;
 }
 
-/* Moves the members that have the last member's format of the layer to the end; returns how many
- * stay in front. */
+/* Have both networks the same weights, multipliers and shifts there, if they have them up to there?
+ */
+static bool alike(const struct qsv_network *a, const struct qsv_network *b, uint32_t layer)
+{
+    return qsv_network_formats(a)[layer] == qsv_network_formats(b)[layer] &&
+           qsv_network_affine(a) == qsv_network_affine(b);
+}
+
+/* Moves the members that are like the last member in the layer to the end; returns how many stay in
+ * front. */
 static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer)
 {
     struct qsv_network *const *networks = r->call->networks;
-    const uint8_t format = qsv_network_formats(networks[b->members[b->n - 1]])[layer];
+    const struct qsv_network *last = networks[b->members[b->n - 1]];
     uint32_t front = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         uint32_t m = b->members[i];
-        if (qsv_network_formats(networks[m])[layer] == format)
+        if (alike(networks[m], last, layer))
             continue;
         b->members[i] = b->members[front];
         b->members[front++] = m;
@@ -280,8 +288,8 @@ static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer
     return front;
 }
 
-/* Runs the branch from `step` to the end. Where members differ in a layer's format, those like the
- * last one go first, from a snapshot; the others go on from it. depth counts snapshots in use. */
+/* Runs the branch from `step` to the end. Where members differ in a layer, those like the last one
+ * go first, from a snapshot; the others go on from it. depth counts snapshots in use. */
 static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step, uint32_t depth)
 {
     const struct qsv_plan *p = r->lane->context.plan;

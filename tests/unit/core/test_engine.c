@@ -225,6 +225,34 @@ static void test_company_changes_nothing(void **state)
     close_model(&f);
 }
 
+/* Layers of all these networks are f32 up to somewhere, but those of the first, f32 throughout,
+ * have exact multipliers and shifts. */
+static void test_company_of_half_affines(void **state)
+{
+    struct fixture f;
+    struct qsv_network *n[4];
+    uint8_t setting[512] = {0};
+    (void)state;
+    open_model(&f, "kd");
+    read_golden(&f, "kd", "f32");
+    qsv_bank_set_affine(f.bank, QSV_F16);
+    for (uint32_t i = 0; i < 4; i++) {
+        if (i)
+            setting[f.model->graph.n_layers - i] = QSV_INT4;
+        OK(qsv_network_create(&n[i], f.model, f.bank, setting, &err));
+        assert_int_equal(qsv_network_affine(n[i]), i ? QSV_F16 : QSV_F32);
+    }
+    struct result *together = run(&f, n, 4, f.n);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct result *alone = run(&f, &n[i], 1, f.n);
+        assert_memory_equal(alone, &together[i], sizeof *alone);
+        free(alone);
+        qsv_network_destroy(n[i]);
+    }
+    free(together);
+    close_model(&f);
+}
+
 static void test_batch_changes_nothing(void **state)
 {
     struct fixture f;
@@ -603,6 +631,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equals_pytorch),
         cmocka_unit_test(test_company_changes_nothing),
+        cmocka_unit_test(test_company_of_half_affines),
         cmocka_unit_test(test_batch_changes_nothing),
         cmocka_unit_test(test_instruction_sets_agree),
         cmocka_unit_test(test_unknown_isa),
