@@ -79,6 +79,7 @@ struct qsv_strategy {
     enum qsv_status (*search)(const struct qsv_space *space, const struct qsv_spec *spec,
                               struct qsv_evaluator *evaluator, struct qsv_selection *out,
                               struct qsv_error *err);
+    bool any_format; /* asks for formats beyond spec->search.formats and pins */
 };
 
 /* NULL-terminated; find gives NULL where there is none of that name. */

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/io.h"
 #include "core/statistics.h"
+#include "jobs/strategy.h"
 #include "runner/calibrate.h"
 
 enum { MOST_PARTS = 8 };
@@ -43,11 +44,15 @@ static char *part_path(const struct qsv_codes *c, uint32_t part)
     return qsv_file_join(c->spec->run, name);
 }
 
-/* Formats that trials may give to a layer: the search's, and the pins'. */
+/* Formats that trials may give to a layer: the search's, the pins', and what the strategy asks for
+ * by itself. */
 static bool is_wanted(const struct qsv_codes *c, uint8_t format)
 {
+    const struct qsv_strategy *strategy = qsv_strategy_find(c->spec->search.strategy);
     if (!qsv_format_info(format)->integer)
         return false;
+    if (strategy && strategy->any_format)
+        return true;
     for (uint32_t f = 0; f < c->spec->search.n_formats; f++)
         if (c->spec->search.formats[f] == format)
             return true;

@@ -36,8 +36,9 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
 }
 
 const struct qsv_strategy qsv_strategy_qsvit = {
-    "qsvit",
-    "sensitivity of every group, base settings within a budget, guided search, repair on all "
-    "images",
-    search,
+    .name = "qsvit",
+    .summary =
+        "sensitivity of every group, base settings within a budget, guided search, repair on all "
+        "images",
+    .search = search,
 };

@@ -132,4 +132,7 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
 }
 
 const struct qsv_strategy qsv_strategy_random = {
-    "random", "settings drawn at random: the cheapest that meets the constraint", search};
+    .name = "random",
+    .summary = "settings drawn at random: the cheapest that meets the constraint",
+    .search = search,
+};

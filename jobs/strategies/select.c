@@ -11,7 +11,12 @@
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-enum { REPAIRS = 3, BETWEEN = 2, MAX_ROUNDS = 8 };         /* settings at once, rounds */
+enum {
+    REPAIRS = 3,
+    BETWEEN = 2,
+    MAX_ROUNDS = 8,
+    CLOSING_ROUNDS = 4
+};                                                         /* settings at once, rounds */
 static const double FIRST_REACH = 1.6, REACH_GROWTH = 2.5; /* times what seems needed */
 
 static uint32_t at_once(const struct qsv_qsvit *q, uint32_t most)
@@ -150,28 +155,6 @@ static size_t nearest(const struct qsv_qsvit *q, double kl)
     return found;
 }
 
-/* `frontier`: the deciding images tell divergences, which carry over to the judging ones; what drop
- * goes with a divergence does not, where the network was trained on the deciding images. So the
- * point on the frontier at which the drop reaches its limit is looked for on the judging images,
- * ever closer. */
-static enum qsv_status close_in(struct qsv_qsvit *q, size_t *best)
-{
-    static const double spread[] = {0.25, 0.1, 0.04};
-    enum qsv_status status = QSV_OK;
-    for (size_t round = 0; !status && round < sizeof spread / sizeof *spread; round++) {
-        const double kl = kl_at_limit(q);
-        if (!isfinite(kl))
-            break;
-        for (int i = -1; i <= 1 && !status; i++) {
-            const double target = kl * (1 + i * spread[round]);
-            status = propose_on_frontier(q, target, nearest(q, target));
-        }
-        if (!status)
-            status = judge(q, best);
-    }
-    return status;
-}
-
 /* The largest setting that is smaller than the best one: had it held, it would be the best. */
 static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
 {
@@ -183,6 +166,47 @@ static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
             found = i;
     }
     return found;
+}
+
+/* The range of divergences in which a smaller setting than the best may hold. */
+static bool find_range(const struct qsv_qsvit *q, size_t best, size_t round, double *low,
+                       double *high)
+{
+    static const double spread[] = {0.25, 0.1};
+    const double kl = kl_at_limit(q);
+    if (round < sizeof spread / sizeof *spread) {
+        *low = kl * (1 - spread[round]);
+        *high = kl * (1 + spread[round]);
+    } else {
+        const double holding = qsv_metrics_kl(&q->judged.entries[best].metrics);
+        const double failing = qsv_metrics_kl(&q->judged.entries[largest_failing(q, best)].metrics);
+        *low = holding + (failing - holding) / 4;
+        *high = failing - (failing - holding) / 4;
+    }
+    return isfinite(*low) && isfinite(*high) && *low > 0 && *low < *high;
+}
+
+/* `frontier`: the deciding images tell divergences, which carry over to the judging ones; what drop
+ * goes with a divergence does not, where the network was trained on the deciding images. So the
+ * point on the frontier at which the drop reaches its limit is looked for on the judging images:
+ * around where it should be, then between what holds and what fails. */
+static enum qsv_status close_in(struct qsv_qsvit *q, size_t *best)
+{
+    enum qsv_status status = QSV_OK;
+    double low, high;
+    for (size_t round = 0; !status && round < CLOSING_ROUNDS; round++) {
+        if (round >= 2 && !holds(q, *best))
+            break;
+        if (!find_range(q, *best, round, &low, &high))
+            continue;
+        for (int i = 0; i < 3 && !status; i++) {
+            const double target = low + (high - low) * i / 2;
+            status = propose_on_frontier(q, target, nearest(q, target));
+        }
+        if (!status)
+            status = judge(q, best);
+    }
+    return status;
 }
 
 /* A repair may have gone further than needed. */

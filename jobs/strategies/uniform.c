@@ -61,4 +61,8 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
 }
 
 const struct qsv_strategy qsv_strategy_uniform = {
-    "uniform", "every layer the same format: the cheapest that meets the constraint", search};
+    .name = "uniform",
+    .summary = "every layer the same format: the cheapest that meets the constraint",
+    .search = search,
+    .any_format = true,
+};
