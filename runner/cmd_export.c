@@ -92,7 +92,8 @@ static char *bank_path(const char *run)
     const char *slash = strrchr(run, '/');
     if (stat(run, &info) || S_ISDIR(info.st_mode))
         return qsv_codes_path(run);
-    char *folder = slash ? qsv_strndup(run, slash > run ? (size_t)(slash - run) : 1) : qsv_strdup("");
+    char *folder =
+        slash ? qsv_strndup(run, slash > run ? (size_t)(slash - run) : 1) : qsv_strdup("");
     char *path = folder ? qsv_codes_path(folder) : NULL;
     free(folder);
     return path;
