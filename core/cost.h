@@ -27,8 +27,8 @@ struct qsv_bytes {
     double avg_bits;        /* 8 x weights_bytes / weights */
 };
 
-/* formats [n_layers]; model is a source model; affine: the quantizer's. The all-f32 setting is the
- * source itself (model_bytes == source_bytes). */
+/* formats [n_layers]; model is a source model; affine: the quantizer's, of layers that are not f32.
+ * The all-f32 setting is the source itself (model_bytes == source_bytes). */
 void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, enum qsv_format affine,
                     const uint8_t *formats);
 

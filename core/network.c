@@ -12,7 +12,7 @@
 
 struct qsv_network {
     const struct qsv_model *model;
-    enum qsv_format affine;                /* how multipliers and shifts are stored */
+    enum qsv_format affine;                /* of layers that are not f32 */
     uint8_t *formats;                      /* [n_layers] */
     const struct qsv_bank_entry **entries; /* [n_layers], the bank's or `own` */
     float **multiplier, **shift;           /* [n_layers], each [out_ch] or NULL */
@@ -79,10 +79,18 @@ static bool is_source(const struct qsv_network *n)
     return !n->own;
 }
 
+/* What a layer's vectors are stored as: layers that are f32 keep theirs exact. */
+static enum qsv_format affine_of(const struct qsv_network *n, uint32_t l)
+{
+    return n->formats[l] == QSV_F32 ? QSV_F32 : n->affine;
+}
+
 static void round_vectors(struct qsv_network *n)
 {
-    for (size_t l = 0; l < n->model->graph.n_layers; l++) {
+    for (uint32_t l = 0; l < n->model->graph.n_layers; l++) {
         uint32_t channels = n->model->graph.layers[l].out_ch;
+        if (affine_of(n, l) != QSV_F16)
+            continue;
         if (n->multiplier[l])
             qsv_affine_round(n->multiplier[l], channels);
         if (n->shift[l])
@@ -108,8 +116,8 @@ enum qsv_status qsv_network_create(struct qsv_network **out, const struct qsv_mo
     for (uint32_t l = 0; !st && l < g->n_layers; l++)
         if (g->links[l].previous == QSV_NO_LAYER)
             st = qsv_fold_chain(model, n->entries, n->formats, l, n->multiplier, n->shift, err);
-    n->affine = is_source(n) ? QSV_F32 : qsv_bank_quantizer(bank)->affine;
-    if (!st && n->affine == QSV_F16)
+    n->affine = qsv_bank_quantizer(bank)->affine;
+    if (!st)
         round_vectors(n);
     if (st)
         qsv_network_destroy(n);
@@ -212,11 +220,6 @@ const uint8_t *qsv_network_formats(const struct qsv_network *n)
     return n->formats;
 }
 
-enum qsv_format qsv_network_affine(const struct qsv_network *n)
-{
-    return n->affine;
-}
-
 struct qsv_network_layer qsv_network_layer(const struct qsv_network *n, uint32_t layer)
 {
     return (struct qsv_network_layer){n->entries[layer], n->multiplier[layer], n->shift[layer]};
@@ -264,8 +267,8 @@ static enum qsv_status add_layer(struct qsv_tensors *out, const struct qsv_netwo
     if (!st)
         pack_weights(t, n->entries[l], (size_t)layer->n_weights);
     if (!st)
-        st = add_vector(out, layer, "multiplier", n->multiplier[l], n->affine, err);
-    return st ? st : add_vector(out, layer, "shift", n->shift[l], n->affine, err);
+        st = add_vector(out, layer, "multiplier", n->multiplier[l], affine_of(n, l), err);
+    return st ? st : add_vector(out, layer, "shift", n->shift[l], affine_of(n, l), err);
 }
 
 enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_network *n,

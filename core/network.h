@@ -11,8 +11,8 @@
 struct qsv_network;
 
 /* From a source model and one format a layer (formats [n_layers]); codes come from the bank, which
- * outlives the network. Where its quantizer stores halves, and any layer is not f32, multipliers
- * and shifts of all layers are rounded to them. */
+ * outlives the network. Where its quantizer stores halves, multipliers and shifts of layers that
+ * are not f32 are rounded to them. */
 enum qsv_status qsv_network_create(struct qsv_network **out, const struct qsv_model *model,
                                    struct qsv_bank *bank, const uint8_t *formats,
                                    struct qsv_error *err);
@@ -24,8 +24,6 @@ void qsv_network_destroy(struct qsv_network *n);
 
 const struct qsv_model *qsv_network_model(const struct qsv_network *n);
 const uint8_t *qsv_network_formats(const struct qsv_network *n); /* [n_layers] */
-/* What its multipliers and shifts are rounded to: layers of one format differ where this does. */
-enum qsv_format qsv_network_affine(const struct qsv_network *n);
 
 struct qsv_network_layer {
     const struct qsv_bank_entry *weights;

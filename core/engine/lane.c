@@ -263,24 +263,16 @@ static enum qsv_status save(struct run *r, uint32_t step, uint32_t depth)
     return QSV_OK;
 }
 
-/* Have both networks the same weights, multipliers and shifts there, if they have them up to there?
- */
-static bool alike(const struct qsv_network *a, const struct qsv_network *b, uint32_t layer)
-{
-    return qsv_network_formats(a)[layer] == qsv_network_formats(b)[layer] &&
-           qsv_network_affine(a) == qsv_network_affine(b);
-}
-
-/* Moves the members that are like the last member in the layer to the end; returns how many stay in
- * front. */
+/* Moves the members that have the last member's format of the layer to the end; returns how many
+ * stay in front. */
 static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer)
 {
     struct qsv_network *const *networks = r->call->networks;
-    const struct qsv_network *last = networks[b->members[b->n - 1]];
+    const uint8_t format = qsv_network_formats(networks[b->members[b->n - 1]])[layer];
     uint32_t front = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         uint32_t m = b->members[i];
-        if (alike(networks[m], last, layer))
+        if (qsv_network_formats(networks[m])[layer] == format)
             continue;
         b->members[i] = b->members[front];
         b->members[front++] = m;
