@@ -74,9 +74,10 @@ static bool write_all(int fd, const uint8_t *data, size_t bytes, size_t at)
 
 static bool map(struct qsv_share *s)
 {
-    void *base = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, s->file, 0);
-    s->base = base == MAP_FAILED ? NULL : base;
-    return s->base;
+    s->base = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, s->file, 0);
+    if (s->base == MAP_FAILED)
+        s->base = NULL;
+    return s->base != NULL;
 }
 
 /* By write(2), which fails where there is no room; a store through a mapping would end us. */
