@@ -52,8 +52,14 @@ static int check(const struct qsv_transport *t, const struct qsv_parcel *p, int 
     return 0;
 }
 
-/* Counts what went wrong. */
-static int exchange(struct qsv_transport *t)
+static int read_report(const struct qsv_parcel *p)
+{
+    return p->bytes != 4 || p->data[0] || p->data[1];
+}
+
+/* Counts what went wrong; *reports: of the others, that came while there was more to come from
+ * somebody else. */
+static int exchange(struct qsv_transport *t, int *reports)
 {
     int bad = 0, left = t->size * MESSAGES;
     int *next = calloc((size_t)t->size, sizeof *next);
@@ -69,9 +75,14 @@ static int exchange(struct qsv_transport *t)
             continue;
         }
         qsv_wait_reset(&wait);
-        bad += check(t, &p, next[p.from]++);
+        if (next[p.from] == MESSAGES) {
+            bad += read_report(&p);
+            ++*reports;
+        } else {
+            bad += check(t, &p, next[p.from]++);
+            left--;
+        }
         free(p.data);
-        left--;
     }
     free(next);
     return bad;
@@ -98,8 +109,8 @@ static double cost_of_waiting(struct qsv_transport *t)
     return (cpu_s() - cpu_before_s) / 2;
 }
 
-/* Rank 0 collects what the others found. */
-static int collect(struct qsv_transport *t, int bad)
+/* Rank 0 collects what the others found, beyond the reports that came before. */
+static int collect(struct qsv_transport *t, int bad, int reports)
 {
     struct qsv_wait wait = {0};
     struct qsv_strbuf b = {0};
@@ -107,7 +118,7 @@ static int collect(struct qsv_transport *t, int bad)
         qsv_strbuf_u32(&b, (uint32_t)bad);
         return t->send(t, 0, &b, NULL) != 0;
     }
-    for (int left = t->size - 1; left > 0;) {
+    for (int left = t->size - 1 - reports; left > 0;) {
         struct qsv_parcel p;
         if (t->poll(t, &p, NULL))
             return bad + 1;
@@ -115,7 +126,7 @@ static int collect(struct qsv_transport *t, int bad)
             qsv_wait_nap(&wait, &qsv_clock_system);
             continue;
         }
-        bad += p.bytes != 4 || p.data[0] || p.data[1];
+        bad += read_report(&p);
         free(p.data);
         left--;
     }
@@ -127,7 +138,8 @@ static int run_rank(int ranks)
     struct qsv_transport *t;
     if (qsv_mpi_begin(&t, NULL))
         return 1;
-    int rank = t->rank, size = t->size, bad = collect(t, exchange(t));
+    int rank = t->rank, size = t->size, reports = 0, bad = exchange(t, &reports);
+    bad = collect(t, bad, reports);
     double cost = cost_of_waiting(t);
     if (!qsv_mpi_end(t, &qsv_clock_system, 60))
         qsv_mpi_abort(1);
