@@ -25,6 +25,13 @@ int qsv_affine_exponent(const float *v, size_t n);
  */
 void qsv_affine_round(float *v, size_t n);
 
+/* What the vectors of a layer in format `layer` are stored as where a network's are stored as
+ * `affine`: layers that are f32 keep theirs exact. */
+static inline enum qsv_format qsv_affine_of(enum qsv_format layer, enum qsv_format affine)
+{
+    return layer == QSV_F32 ? QSV_F32 : affine;
+}
+
 /* Bytes that a vector of n takes; affine is QSV_F32 or QSV_F16, whose exponent is a byte. */
 uint64_t qsv_affine_bytes(enum qsv_format affine, size_t n);
 

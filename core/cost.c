@@ -28,8 +28,8 @@ void qsv_cost_bytes(struct qsv_bytes *out, const struct qsv_model *model, enum q
     *out = (struct qsv_bytes){0};
     for (uint32_t l = 0; l < g->n_layers; l++) {
         struct qsv_fold_parts p = qsv_fold_parts(g, formats, l);
-        uint64_t column =
-            qsv_affine_bytes(formats[l] == QSV_F32 ? QSV_F32 : affine, g->layers[l].out_ch);
+        uint64_t column = qsv_affine_bytes(qsv_affine_of((enum qsv_format)formats[l], affine),
+                                           g->layers[l].out_ch);
         uint64_t codes =
             qsv_format_packed_bytes((enum qsv_format)formats[l], (size_t)g->layers[l].n_weights);
         out->weights_bytes += codes + (p.scale_alone ? column : 0);

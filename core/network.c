@@ -79,10 +79,9 @@ static bool is_source(const struct qsv_network *n)
     return !n->own;
 }
 
-/* What a layer's vectors are stored as: layers that are f32 keep theirs exact. */
 static enum qsv_format affine_of(const struct qsv_network *n, uint32_t l)
 {
-    return n->formats[l] == QSV_F32 ? QSV_F32 : n->affine;
+    return qsv_affine_of((enum qsv_format)n->formats[l], n->affine);
 }
 
 static void round_vectors(struct qsv_network *n)
