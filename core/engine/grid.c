@@ -172,13 +172,11 @@ enum qsv_status qsv_geometry_make(struct qsv_geometry *g, const struct qsv_layer
 
 struct qsv_window qsv_window_of(int64_t at, uint32_t stride, uint32_t in, uint32_t out)
 {
-    struct qsv_window w = {0, 0};
-    for (uint32_t o = 0; o < out; o++)
-        if (is_inside((int64_t)o * stride + at, in)) {
-            w.first = w.end ? w.first : o;
-            w.end = o + 1;
-        }
-    return w;
+    const int64_t step = stride, first = at < 0 ? (step - 1 - at) / step : 0;
+    int64_t end = at < in ? (in - at + step - 1) / step : 0;
+    end = end < out ? end : out;
+    return first < end ? (struct qsv_window){(uint32_t)first, (uint32_t)end}
+                       : (struct qsv_window){0, 0};
 }
 
 /* One frame of one group. */
