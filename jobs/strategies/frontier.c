@@ -85,7 +85,6 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
 const struct qsv_strategy qsv_strategy_frontier = {
     .name = "frontier",
     .summary = "one format of every group measured, the others foretold from output losses; the "
-               "frontier of "
-               "divergence against bytes, guided search, repair on all images",
+               "frontier of divergence against bytes, guided search, repair on all images",
     .search = search,
 };

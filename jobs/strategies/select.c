@@ -1,6 +1,7 @@
 /* Step 4: the best setting is measured on all judging images. Where it fails there, it is repaired
  * there: raised by best ratio, by several amounts at once, further in each round, and in the end to
- * f32; then settings between what failed and what holds are tried once. */
+ * f32; then settings between what failed and what holds are tried once. `frontier` closes in on the
+ * bound along its frontier first. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,12 +12,8 @@
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-enum {
-    REPAIRS = 3,
-    BETWEEN = 2,
-    MAX_ROUNDS = 8,
-    CLOSING_ROUNDS = 4
-};                                                         /* settings at once, rounds */
+enum { REPAIRS = 3, BETWEEN = 2, CLOSER = 3 }; /* settings at once */
+enum { MAX_ROUNDS = 8, AROUND_ROUNDS = 2, CLOSING_ROUNDS = 4 };
 static const double FIRST_REACH = 1.6, REACH_GROWTH = 2.5; /* times what seems needed */
 
 static uint32_t at_once(const struct qsv_qsvit *q, uint32_t most)
@@ -172,9 +169,9 @@ static size_t largest_failing(const struct qsv_qsvit *q, size_t best)
 static bool find_range(const struct qsv_qsvit *q, size_t best, size_t round, double *low,
                        double *high)
 {
-    static const double spread[] = {0.25, 0.1};
-    const double kl = kl_at_limit(q);
-    if (round < sizeof spread / sizeof *spread) {
+    static const double spread[AROUND_ROUNDS] = {0.25, 0.1};
+    if (round < AROUND_ROUNDS) {
+        const double kl = kl_at_limit(q);
         *low = kl * (1 - spread[round]);
         *high = kl * (1 + spread[round]);
     } else {
@@ -195,12 +192,12 @@ static enum qsv_status close_in(struct qsv_qsvit *q, size_t *best)
     enum qsv_status status = QSV_OK;
     double low, high;
     for (size_t round = 0; !status && round < CLOSING_ROUNDS; round++) {
-        if (round >= 2 && !holds(q, *best))
+        if (round >= AROUND_ROUNDS && !holds(q, *best))
             break;
         if (!find_range(q, *best, round, &low, &high))
             continue;
-        for (int i = 0; i < 3 && !status; i++) {
-            const double target = low + (high - low) * i / 2;
+        for (int i = 0; i < CLOSER && !status; i++) {
+            const double target = low + (high - low) * i / (CLOSER - 1);
             status = propose_on_frontier(q, target, nearest(q, target));
         }
         if (!status)
