@@ -92,14 +92,19 @@ static inline uint32_t fire(__m256 *v, __m256 x, float v_th, float decay, __m256
     return (uint32_t)_mm256_movemask_ps(spikes);
 }
 
-/* round(256 x clip(h)), ties to even, of the valid positions, summed up. */
-static inline int64_t potential_of(__m256 h, uint32_t valid)
+/* Adds round(256 x clip(h)), ties to even, of the valid positions. */
+static inline V add_potential(V sum, __m256 h, uint32_t valid)
+{
+    h = _mm256_max_ps(_mm256_min_ps(h, _mm256_set1_ps(128)), _mm256_set1_ps(-128));
+    const V fixed = _mm256_cvtps_epi32(_mm256_mul_ps(h, _mm256_set1_ps(256)));
+    return _mm256_add_epi32(sum, _mm256_and_si256(lane_mask(valid), fixed));
+}
+
+static int64_t sum_lanes(V v)
 {
     int32_t lane[LANES];
     int64_t sum = 0;
-    h = _mm256_max_ps(_mm256_min_ps(h, _mm256_set1_ps(128)), _mm256_set1_ps(-128));
-    store(lane, _mm256_and_si256(lane_mask(valid),
-                                 _mm256_cvtps_epi32(_mm256_mul_ps(h, _mm256_set1_ps(256)))));
+    store(lane, v);
     for (int i = 0; i < LANES; i++)
         sum += lane[i];
     return sum;
@@ -175,6 +180,7 @@ static void sum_word(int32_t *sums, const struct qsv_code_conv *c, struct block 
 /* The neurons of two outputs and a word while its time steps pass. */
 struct neurons {
     __m256 v[PAIR][QSV_WORD / LANES];
+    V potential[PAIR];
     uint64_t fired;
 };
 
@@ -204,7 +210,8 @@ static void finish_word(const struct qsv_code_conv *c, struct neurons *n, uint32
             continue;
         spikes |= (uint64_t)fire(&n->v[o % PAIR][i / LANES], x, c->v_th, c->decay, &h) << i;
         if (c->potential)
-            c->potential[o] += potential_of(h, (uint32_t)(valid >> i) & 255);
+            n->potential[o % PAIR] =
+                add_potential(n->potential[o % PAIR], h, (uint32_t)(valid >> i) & 255);
     }
     if (!c->spikes)
         return;
@@ -229,6 +236,8 @@ static uint64_t run_word(const struct qsv_code_conv *c, uint32_t o, uint32_t wor
             finish_word(c, &n, o + i, at, lower + i * QSV_WORD,
                         w->parts > 1 ? upper + i * QSV_WORD : NULL);
     }
+    for (uint32_t i = 0; c->spikes && c->potential && i < PAIR && o + i < w->out_ch; i++)
+        c->potential[o + i] += sum_lanes(n.potential[i]);
     return n.fired;
 }
 
@@ -477,14 +486,17 @@ static uint64_t lif(const struct qsv_lif_channel *f)
     for (size_t p = 0; p < f->block; p += LANES) {
         const uint32_t valid = (uint32_t)(qsv_valid_bits(f->positions, p / 64) >> p % 64) & 255;
         __m256 h, v = _mm256_setzero_ps();
+        V potential = _mm256_setzero_si256();
         for (uint32_t t = 0; valid && t < f->steps; t++) {
             const __m256 x = _mm256_loadu_ps(f->x + t * x_step + p);
             const uint64_t bits = fire(&v, x, f->v_th, f->decay, &h) & valid;
             f->spikes[t * words + p / 64] |= bits << p % 64;
             fired += (uint64_t)_mm_popcnt_u64(bits);
             if (f->potential)
-                *f->potential += potential_of(h, valid);
+                potential = add_potential(potential, h, valid);
         }
+        if (f->potential)
+            *f->potential += sum_lanes(potential);
     }
     return fired;
 }
