@@ -132,9 +132,9 @@ static void set_bets(double *bet, const struct claimed *c)
  * true, and at worst -worth, which only falls on the way through a stretch. */
 static void play(double *capital, const double *bet, struct claimed *c, double y)
 {
-    double won = c->left * y - c->worth;
+    double win = c->left * y - c->worth;
     for (int j = 0; j < N_BETS; j++)
-        capital[j] *= 1 + bet[j] * won;
+        capital[j] *= 1 + bet[j] * win;
     c->left--;
     c->worth -= y;
     c->seen++;

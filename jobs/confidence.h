@@ -62,17 +62,18 @@ enum qsv_status qsv_confidence_skip(struct qsv_confidence *c, uint64_t n_images,
                                     uint64_t n_won, struct qsv_error *err);
 
 /* Percentage points of drop. The probability that at any time the drop on all images lies outside
- * is at most alpha, alpha / 2 for each end. Never widens; low = high = the drop, as
- * qsv_metrics_top1_drop has it, when all images are seen. Empty (low > high) where the two ends
- * contradict each other: that has a probability of at most alpha too, and widens again as far as
- * the images left to come force it to. */
+ * is at most alpha, alpha / 2 for each end. low = high = the drop, as qsv_metrics_top1_drop has it,
+ * when all images are seen. Never widens, but for one case: where the two ends contradict each
+ * other, which has a probability of at most alpha too, it is empty (low > high) until the images
+ * left alone bound the drop. Plays the game some 2 log2(N) times: 5 ms for 50,000 images. */
 void qsv_confidence_interval(const struct qsv_confidence *c, double *low, double *high);
 
 /* Is the drop on all images above the limit (percentage points, not NaN)? The probability that the
  * verdict is wrong at any time is at most alpha: "at most the limit" and "above it" are tested at
  * alpha each, because only one of them can be true and only a test of the true one can err. So it
  * needs fewer images than the interval to get clear of the limit. Certain, and never QSV_OPEN, when
- * the images left cannot change it; QSV_OPEN where the two tests contradict each other before. */
+ * the images left cannot change it; QSV_OPEN where the two tests contradict each other before.
+ * Plays the game twice: half a millisecond for 50,000 images. */
 enum qsv_verdict qsv_confidence_decide(const struct qsv_confidence *c, double limit);
 
 #endif
