@@ -98,12 +98,10 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .absent = "no bound", .help = "most modelled energy of one image"},
     {"constraint.margin", REAL(constraint.caution.margin, 0, 10), .unit = "standard errors",
      .standard = "1.28",
-     .help = "by so much less than its bound the drop on calibration images must be, for chance; "
-             "1.28: right nine times in ten"},
+     .help = "by so many less than its bound the drop on calibration images must be, for chance"},
     {"constraint.reserve", REAL(constraint.caution.reserve, 0, 0.9), .unit = "of the bound",
-     .standard = "0.2",
-     .help = "and by so much, because a network loses less on calibration images that it has "
-             "learned from; 0 where it has not"},
+     .standard = "0.25",
+     .help = "and by so much, for what a network loses less on images that it has learned from"},
 
     {"pins", .type = QSV_KEY_PINS, .offset = FIELD(pins), .absent = "none",
      .help = "formats of layers that the search leaves alone; the last match wins"},

@@ -17,6 +17,8 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         q.final = (struct qsv_pool){.set = QSV_DECIDE,
                                     .n_images = spec->search.selection_images,
                                     .caution = spec->constraint.caution};
+    if (frontier)
+        q.final.caution.margin = 0; /* closing.c aims with it */
     enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
     if (!status)
         status = qsv_qsvit_sensitivity(&q);

@@ -1,6 +1,6 @@
 /* `random`: settings drawn by the seed, measured on the deciding images; of those that meet the
- * constraint the cheapest that meets it on all judging images too. What a guided search has to
- * beat.
+ * constraint the cheapest, where judging images decide the cheapest that meets it on all of them
+ * too. What a guided search has to beat.
  *
  * A setting is drawn around a level: each group's format lies within a spread of it, both uniform a
  * setting. So sizes cover the whole range; were every group drawn by itself, all settings of many
@@ -90,7 +90,7 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
         baseline = NULL;
         if (!status)
             status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
-        if (!holds || status ||
+        if (!holds || status || s->spec->has_calibration || /* judging images decide nothing */
             qsv_constraint_holds(s->spec, &judged->entries[judged->n - 1].metrics))
             break;
     }
@@ -124,6 +124,8 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
 {
     struct qsv_search s = {space, spec, evaluator, out, err};
     struct qsv_pool pool = {.set = QSV_DECIDE, .n_images = spec->search.decision_images};
+    if (spec->has_calibration)
+        pool.caution = spec->constraint.caution;
     enum qsv_status status = measure(&pool, &s);
     if (!status)
         status = select_best(&pool, &s);

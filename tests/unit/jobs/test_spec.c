@@ -52,7 +52,8 @@ static void test_unknown_keys(void **state)
         {LEAST "search:\n  seed: 1\n  max_round: 2\n",
          "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
          "formats, "
-         "sensitivity_images, decision_images, candidates, max_rounds, max_evaluations, seed; did "
+         "sensitivity_images, decision_images, selection_images, candidates, max_rounds, "
+         "max_evaluations, seed; did "
          "you mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
@@ -254,10 +255,12 @@ static void test_every_key(void **state)
         "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6}\n"
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
         "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
-        "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
+        "  sensitivity_images: 9, decision_images: 10, selection_images: 15, candidates: 11, "
+        "max_rounds: 12,\n"
         "  max_evaluations: 13, seed: 4294967295}\n"
         "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
-        "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
+        "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7,\n"
+        "  margin: 1.5, reserve: 0.125}\n"
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
         "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
@@ -300,6 +303,7 @@ static void test_every_key(void **state)
                         ((uint8_t[]){QSV_F32, QSV_INT8, QSV_TERNARY, QSV_BINARY}), 4);
     assert_int_equal(s->search.sensitivity_images, 9);
     assert_int_equal(s->search.decision_images, 10);
+    assert_int_equal(s->search.selection_images, 15);
     assert_int_equal(s->search.candidates, 11);
     assert_int_equal(s->search.max_rounds, 12);
     assert_int_equal(s->search.max_evaluations, 13);
@@ -311,10 +315,12 @@ static void test_every_key(void **state)
     assert_true(s->constraint.max_top1_drop == 0);
     assert_true(s->constraint.max_bytes == 1ull << 53);
     assert_true(s->constraint.max_energy_pj == 2.5e7);
+    assert_true(s->constraint.caution.margin == 1.5);
+    assert_true(s->constraint.caution.reserve == 0.125);
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 17);
+    assert_int_equal(s->pins[2].line, 18);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;
@@ -473,7 +479,7 @@ static void test_cluster_yaml(void **state)
     assert_string_equal(s->run, "runs/fmnist");
     assert_true(s->constraint.max_top1_drop == 1.5);
     assert_int_equal(s->calibration.first, 20000);
-    assert_int_equal(s->calibration.count, 4096);
+    assert_int_equal(s->calibration.count, 11264);
     assert_memory_equal(&s->energy, &qsv_energy_default, sizeof s->energy);
     for (size_t i = 0; i < qsv_n_spec_keys; i++)
         assert_non_null(strstr(s->text, qsv_spec_key_leaf(&qsv_spec_keys[i])));
