@@ -60,43 +60,8 @@ bench_coordinator() {
     for ranks in 2 4 8; do
         "$qsvit" bench --ranks "$ranks" --tasks 20000 --format "$format"
     done
-    simulate_beside_run 1
-    simulate_beside_run 2
-}
-
-# A sweep of the tiny network: seconds, in small tasks, so that what is not computing shows.
-simulate_beside_run() { # workers
-    local spec=$tmp/$1.yaml ranks=$(($1 + 1))
-    cat >"$spec" <<YAML
-model: $PWD/tests/data/tiny.h5
-dataset:
-  images: $PWD/tests/data/tiny_images.h5
-  count: 96
-calibration:
-  images: $PWD/tests/data/tiny_images.h5
-  first: 96
-search:
-  granularity: layer
-  sensitivity_images: 64
-constraint:
-  max_top1_drop: 3
-shard_images: 16
-task_seconds: 0.1
-run: $tmp/$1
-YAML
-    "$qsvit" run "$spec" --ranks $ranks >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
-    "$qsvit" simulate "$spec" --run "$tmp/$1" --ranks $ranks --format json >"$tmp/json"
-    "$python" - "$tmp/json" "$1" "$format" <<'PY'
-import json, sys
-f, workers = json.load(open(sys.argv[1])), int(sys.argv[2])
-real, forecast = f["recorded_s"], f["forecast_of_records_s"]
-off = 100 * (forecast / real - 1)
-if sys.argv[3] == "json":
-    print(json.dumps({"workers": workers, "run_s": real, "simulated_s": forecast, "off_percent": off}))
-else:
-    print(f"simulated beside a run, {workers} worker{'s' * (workers > 1)}: "
-          f"{forecast:.2f} s, it took {real:.2f} s, {off:+.1f}%")
-PY
+    mkdir "$tmp/simulated"
+    "$python" tests/bench/simulated.py "$qsvit" "$tmp/simulated" "${json[@]}"
 }
 
 for part in ${BENCH:-kernels models trie coordinator}; do
