@@ -5,6 +5,7 @@
 #   models       whole models on all cores, beside PyTorch; two threads and two workers
 #   trie         a sensitivity sweep, its trials together and each alone
 #   coordinator  tasks a second, within a process and over MPI, and qsvit simulate beside real runs
+#   flips        only where it is named: spikes that differ between trials, and what that could save
 #
 # A peer that is not installed is named as skipped (scripts/deps.sh bench installs them). At the end
 # the ratios stand together. JSON=1 prints lines of JSON.
@@ -64,11 +65,21 @@ bench_coordinator() {
     "$python" tests/bench/simulated.py "$qsvit" "$tmp/simulated" "${json[@]}"
 }
 
+bench_flips() {
+    local images=/usr/share/datasets/fashion-mnist
+    if [ ! -d $images ]; then
+        echo 'flips: skipped, dataset-fashion-mnist is not installed'
+        return
+    fi
+    "$python" tests/bench/flips.py "$qsvit" $default_model $images/t10k-images-idx3-ubyte.gz \
+        $images/t10k-labels-idx1-ubyte.gz "${json[@]}"
+}
+
 for part in ${BENCH:-kernels models trie coordinator}; do
     case $part in
-    kernels | models | trie | coordinator) "bench_$part" ;;
+    kernels | models | trie | coordinator | flips) "bench_$part" ;;
     *)
-        echo "BENCH=$part is none of kernels, models, trie, coordinator" >&2
+        echo "BENCH=$part is none of kernels, models, trie, coordinator, flips" >&2
         exit 2
         ;;
     esac
