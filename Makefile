@@ -111,7 +111,7 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
-## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator; JSON=1)
+## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator|flips; JSON=1)
 bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
 

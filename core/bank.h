@@ -49,6 +49,8 @@ enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer,
                                  const struct qsv_bank_entry *entry, struct qsv_error *err);
 /* Is the entry there already? */
 bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format format);
+/* Its loss; NaN where it isn't there: it is not made for this. */
+double qsv_bank_loss(const struct qsv_bank *b, uint32_t layer, enum qsv_format format);
 
 /* *out is valid until the bank is destroyed. */
 enum qsv_status qsv_bank_get(const struct qsv_bank_entry **out, struct qsv_bank *b, uint32_t layer,

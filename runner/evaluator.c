@@ -267,12 +267,7 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
 static double loss(void *context, uint32_t layer, uint8_t format)
 {
     struct qsv_run_evaluator *e = context;
-    const struct qsv_bank_entry *entry;
-    /* What isn't there is not made for this: without statistics there is no loss to tell. */
-    if (!e->setup.bank || !qsv_bank_has(e->setup.bank, layer, format) ||
-        qsv_bank_get(&entry, e->setup.bank, layer, format, NULL))
-        return NAN;
-    return entry->loss;
+    return e->setup.bank ? qsv_bank_loss(e->setup.bank, layer, format) : NAN;
 }
 
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
