@@ -115,7 +115,8 @@ void qsv_truth_answer(const struct qsv_truth *t, const uint8_t *formats, enum qs
     out->n_only_trial = (uint64_t)rint(lost * gained_for_lost);
     out->n_top1 = (uint64_t)rint(baseline_top1 * n) + out->n_only_trial - out->n_only_baseline;
     for (size_t i = 0; i < g->n_layers + g->n_attentions; i++) {
-        t->sums[i] = t->ac[i] * n_images;
+        const bool left_out = i < g->n_layers && formats[i] == QSV_NONE;
+        t->sums[i] = left_out ? 0 : t->ac[i] * n_images;
         out->ac_ops += t->sums[i];
     }
     qsv_cost_bytes(&out->bytes, t->model, affine, formats);

@@ -94,7 +94,7 @@ static void test_energy(void **state)
     for (size_t i = 0; i < g->n_layers; i++)
         if (!g->layers[i].spike_input)
             mac += g->layers[i].macs * (i ? m->options.time_steps : 1); /* layer 0 is the stem */
-    assert_int_equal(qsv_cost_mac_ops(m), mac);
+    assert_int_equal(qsv_cost_mac_ops(m, formats), mac);
     ac[spiking] = 3000;
     ac[g->n_layers] = 600; /* the first attention product */
     fill(m, formats, QSV_INT4);
