@@ -35,7 +35,9 @@ static void fill_kl(struct qsv_truth *t)
         double fall = 0.4 + 2 * qsv_rng_unit(&r);
         for (int f = QSV_F16; f < QSV_N_FORMATS; f++) {
             double bits = fmin(qsv_format_info((enum qsv_format)f)->bits, 8);
-            t->kl[l][f] = level * qsv_exp(-fall * (bits - 2)) * (0.7 + 0.6 * qsv_rng_unit(&r));
+            /* codes may suit a layer more or less; at none there are no codes */
+            double suited = f == QSV_NONE ? 1 : 0.7 + 0.6 * qsv_rng_unit(&r);
+            t->kl[l][f] = level * qsv_exp(-fall * (bits - 2)) * suited;
         }
         sum += t->kl[l][QSV_INT3];
     }
