@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/engine/left_out.h"
 #include "core/kernels/strided.h"
 
 enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
@@ -283,23 +284,11 @@ static uint64_t count_accumulates(const struct conv *v)
     return n * (v->layer->groups > 1 ? 1 : v->layer->out_ch);
 }
 
-/* A layer that is left out: its output is the constant that it leaves behind. */
-static void constant(const struct conv *v)
-{
-    for (uint32_t ch = 0; ch < v->layer->out_ch; ch++) {
-        float *y = v->y + ch * v->y_stride;
-        for (size_t p = 0; p < v->out.n; p++)
-            y[p] = v->shift[ch];
-    }
-}
-
 /* With kernels that do nothing but the layer: what the step has taken over follows. */
 static uint64_t layer_alone(const struct conv *v, int64_t *potentials)
 {
     const struct qsv_plan_step *s = v->step;
-    if (v->weights->left_out)
-        constant(v);
-    else if (v->layer->groups > 1 && v->weights->codes)
+    if (v->layer->groups > 1 && v->weights->codes)
         code_depthwise(v);
     else if (v->layer->groups > 1)
         depthwise(v);
@@ -333,8 +322,12 @@ struct qsv_conv_counts qsv_step_conv(struct qsv_step_context *c, const struct qs
         .y_stride = qsv_value_stride(out, c->n),
     };
     struct qsv_conv_counts counts = {0, 0};
+    if (w->left_out) {
+        counts.fired = qsv_step_left_out(c, s, v.shift, potentials);
+        return counts;
+    }
     counts.fired = w->sums.taps ? code_conv(&v, potentials) : layer_alone(&v, potentials);
-    if (in->spikes && !w->left_out)
+    if (in->spikes)
         counts.accumulates = count_accumulates(&v);
     return counts;
 }
