@@ -11,8 +11,8 @@ struct qsv_qsvit {
     struct qsv_outlook outlook;
     struct qsv_pool decided, judged; /* settings measured on the deciding and the judging images */
     size_t best;                     /* in decided */
-    bool frontier; /* one format a group is measured, the others foretold from output losses; base
-                      settings lie on the frontier of divergence against bytes */
+    bool frontier; /* one format a group is measured (and none), the others foretold from output
+                      losses; base settings lie on the frontier of divergence against bytes */
 };
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -21,9 +21,11 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
 
 /* 1. What each format does in each group, alone; fills the outlook. */
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
-/* The format that `frontier` measures. */
+/* The format that `frontier` foretells others from. */
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
-/* Fills the outlook from that. cells [n_groups] */
+/* What it measures: that, and none where it is offered; how many. probes [2] */
+uint32_t qsv_frontier_probes(const struct qsv_space *space, uint8_t *probes);
+/* Fills the outlook from that. cells [n_groups][n_probes] */
 void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
 /* The smallest setting on the frontier whose foretold divergence is at most kl. */
 enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);

@@ -1,4 +1,4 @@
-/* Step 1: every group at every format alone (`frontier`: at one), all else f32, in one question
+/* Step 1: every group at every format alone (`frontier`: at one or two), all else f32, in one question
  * with the baseline.
  *
  * Groups are told apart by the mean KL divergence from the baseline's answers: on a few hundred
@@ -276,8 +276,7 @@ static void choose_probes(struct qsv_qsvit *q)
     struct qsv_selection *out = q->search.out;
     const struct qsv_space *space = q->search.space;
     if (q->frontier) {
-        out->probes[0] = qsv_frontier_probe(space);
-        out->n_probes = 1;
+        out->n_probes = qsv_frontier_probes(space, out->probes);
     } else {
         memcpy(out->probes, space->formats, sizeof out->probes);
         out->n_probes = space->n_formats;
