@@ -4,8 +4,9 @@
  * stream a layer, the first weight in the lowest bits of the first byte; ternary packs five codes
  * to a byte, sum of (code + 1) x 3^i. What is stored for a code c in the bit stream: two's
  * complement for int3 to int8, (c + 3) / 2 for int2, (c + 1) / 2 for binary. f32 and f16 are
- * little-endian IEEE values. `none` has one code, 0, and packs to nothing: the layer is left out, and
- * what it gave on average may stay behind as a constant (core/bank.h). The numbers of the enumeration are written to files: never renumber.
+ * little-endian IEEE values. `none` has one code, 0, and packs to nothing: the layer is left out,
+ * and what it gave on average may stay behind as a constant (core/bank.h). The numbers of the
+ * enumeration are written to files: never renumber.
  */
 #ifndef QSV_FORMAT_H
 #define QSV_FORMAT_H

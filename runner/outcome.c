@@ -11,8 +11,7 @@ enum qsv_status qsv_outcome_init(struct qsv_outcome *o, const struct qsv_model *
                                  struct qsv_error *err)
 {
     const struct qsv_graph *g = &model->graph;
-    *o = (struct qsv_outcome){.n_images = n_images,
-                              .mac_ops = qsv_cost_mac_ops(model, formats)};
+    *o = (struct qsv_outcome){.n_images = n_images, .mac_ops = qsv_cost_mac_ops(model, formats)};
     size_t n_logits;
     if (qsv_mul_size(n_images, model->classes, &n_logits)) {
         o->logits = qsv_alloc(n_logits, sizeof *o->logits);

@@ -1,5 +1,5 @@
-/* Step 1: every group at every format alone (`frontier`: at one or two), all else f32, in one question
- * with the baseline.
+/* Step 1: every group at every format alone (`frontier`: at one or two), all else f32, in one
+ * question with the baseline.
  *
  * Groups are told apart by the mean KL divergence from the baseline's answers: on a few hundred
  * images its standard error is a small part of it, where that of a paired difference of

@@ -14,8 +14,8 @@
 static void test_names_and_numbers(void **state)
 {
     (void)state;
-    static const char *const names[] = {"f32",  "f16",  "int8", "int6",    "int5",
-                                        "int4", "int3", "int2", "ternary", "binary", "none"};
+    static const char *const names[] = {"f32",  "f16",  "int8",    "int6",   "int5", "int4",
+                                        "int3", "int2", "ternary", "binary", "none"};
     enum qsv_format f = QSV_F32;
     char all[200] = "";
     for (int i = 0; i < QSV_N_FORMATS; i++) {
