@@ -42,7 +42,7 @@ void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, enum
                      const uint8_t *formats, const uint64_t *ac_ops, uint64_t n_images,
                      const struct qsv_energy_constants *constants);
 
-/* Multiply-accumulates on real-valued inputs an image, all layers. */
+/* Multiply-accumulates on real-valued inputs an image, all layers; formats [n_layers]. */
 uint64_t qsv_cost_mac_ops(const struct qsv_model *model, const uint8_t *formats);
 
 #endif

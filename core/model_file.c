@@ -15,8 +15,8 @@
 #include "core/seal.h"
 
 enum { FILE_VERSION = 1, MAX_NAME = 200, MAX_TENSORS = 1 << 16, CHUNK = 1 << 18 };
-static const size_t max_left_out = (size_t)1
-                                   << 30; /* weights of a tensor that no bytes vouch for */
+/* Weights of a tensor in format none, whose shape no bytes vouch for. */
+static const size_t max_left_out = (size_t)1 << 30;
 
 struct row {
     char name[MAX_NAME];
