@@ -6,7 +6,9 @@
  *     KL(group, format) = KL(group, probe) x loss(group, format) / loss(group, probe)
  *
  * What a group does when it is left out (none) is measured as well: a branch that is missing does
- * far less harm than its loss says, once for all of its layers.
+ * far less harm than its loss says. That adds up over groups, where most of what any codes do alone
+ * does not (sensitivity.c); so it counts as many times as codes' divergences are together less than
+ * their sum.
  *
  * Output losses alone can't tell layers apart (over the default model's layers their rank
  * correlation with the divergence is negative), and within a layer they are what the divergence is
@@ -75,13 +77,26 @@ static const struct qsv_metrics *measured_at(const struct qsv_selection *out,
     return NULL;
 }
 
-void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells)
+/* How often what adds up counts beside what codes do alone. */
+static double weight_of_none(const struct qsv_search *s, const struct qsv_metrics *cells,
+                             const struct qsv_metrics *together)
+{
+    double sum = 0;
+    for (uint32_t g = 0; g < s->space->n_groups; g++)
+        sum += fmax(qsv_metrics_kl(&cells[(size_t)g * s->out->n_probes]), 0);
+    const double kl = together ? qsv_metrics_kl(together) : sum;
+    return kl > 0 && kl < sum ? sum / kl : 1;
+}
+
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
+                           const struct qsv_metrics *together)
 {
     struct qsv_outlook *o = &q->outlook;
     const struct qsv_search *s = &q->search;
     const uint8_t probe = s->out->probes[0];
     const double inside = qsv_qsvit_energy_inside(&s->out->sensitivity_baseline);
     const double probe_bits = qsv_format_info(probe)->bits;
+    const double weight = weight_of_none(s, cells, together);
     for (uint32_t g = 0; g < s->space->n_groups; g++, cells += s->out->n_probes) {
         const double kl = fmax(qsv_metrics_kl(cells), 0);
         const double saved = qsv_qsvit_energy_inside(cells) - inside;
@@ -93,6 +108,8 @@ void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells)
             o->energy[g][f] = own ? qsv_qsvit_energy_inside(own) - inside
                                   : saved * (32 - bits) / (32 - probe_bits);
             o->energy[g][f] += s->spec->energy.dram_byte * o->bytes[g][f];
+            if (f == QSV_NONE)
+                o->kl[g][f] *= weight;
         }
     }
 }

@@ -25,8 +25,10 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
 /* What it measures: that, and none where it is offered; how many. probes [2] */
 uint32_t qsv_frontier_probes(const struct qsv_space *space, uint8_t *probes);
-/* Fills the outlook from that. cells [n_groups][n_probes] */
-void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
+/* Fills the outlook from that. cells [n_groups][n_probes]; together: all groups at the first probe,
+ * where none is a probe, else NULL */
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
+                           const struct qsv_metrics *together);
 /* The smallest setting on the frontier whose foretold divergence is at most kl. */
 enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */

@@ -220,7 +220,7 @@ static void test_none_is_measured(void **state)
         assert_consistent(w, &found);
         assert_true(found.meets);
         assert_int_equal(found.n_probes, 2);
-        assert_int_equal(w->probed, 1 + 2 * 24);
+        assert_int_equal(w->probed, 1 + 2 * 24 + 1);
         assert_non_null(memchr(found.formats, QSV_NONE, 24));
         qsv_selection_fini(&found);
         begin(&s, w);
@@ -234,6 +234,25 @@ static void test_none_is_measured(void **state)
         }
         end(&s);
     }
+}
+
+/* Where codes do less together than alone, what adds up counts for more. */
+static void test_none_adds_up(void **state)
+{
+    (void)state;
+    static const uint8_t formats[] = {QSV_TERNARY, QSV_BINARY, QSV_NONE};
+    struct stage s;
+    struct world *w = frontier_world(24, 4);
+    offer(w, formats, 3);
+    for (uint32_t l = 0; l < 24; l++)
+        w->among[l] = 0.25;
+    begin(&s, w);
+    for (uint32_t g = 0; g < 24; g++) {
+        const double *kl = s.q.outlook.kl[g];
+        assert_true(fabs(kl[QSV_NONE] / (4 * w->kl[g][QSV_NONE]) - 1) < 1e-9);
+        assert_true(fabs(kl[QSV_TERNARY] / w->kl[g][QSV_TERNARY] - 1) < 1e-9);
+    }
+    end(&s);
 }
 
 /* What a group costs at a format and a price. */
@@ -654,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_foretells_groups_by_weights),
         cmocka_unit_test(test_f32_foretells_nothing),
         cmocka_unit_test(test_none_is_measured),
+        cmocka_unit_test(test_none_adds_up),
         cmocka_unit_test(test_prices_lead_to_the_settings_that_they_are_least_at),
         cmocka_unit_test(test_bytes_fall_as_divergence_rises),
         cmocka_unit_test(test_close_to_the_optimum_of_few_layers),
