@@ -16,7 +16,8 @@ struct qsv_statistics; /* core/statistics.h */
 
 struct qsv_bank_entry {
     enum qsv_format format;
-    const int8_t *codes; /* [out_ch][per_channel]; NULL for f32 and f16 */
+    const int8_t *codes; /* [out_ch][per_channel]; NULL for f32 and f16, and for none in a network
+                            of a folded model */
     const float *scale;  /* [out_ch]; NULL for f32 and f16 */
     const float
         *values; /* [out_ch][per_channel], for f32 and f16 (rounded to half precision); else NULL */

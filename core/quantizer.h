@@ -34,7 +34,7 @@ struct qsv_quantizer {
  * two equally near ones. By QSV_SCALE_MAX the scale is largest magnitude / largest code; by
  * QSV_SCALE_MSE it is that times 0.10, 0.11 ... 1.05, where the codes are lopsided also times their
  * negatives: the first of those with the least squared error. A channel of zeros counts as one
- * whose largest magnitude is 1e-30.
+ * whose largest magnitude is 1e-30. To none every quantizer gives scales of 1.
  */
 void qsv_quantize(const struct qsv_quantizer *q, enum qsv_format format, const float *weights,
                   size_t out_ch, size_t per_channel, int8_t *codes, float *scale);

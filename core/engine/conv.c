@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/engine/left_out.h"
 #include "core/kernels/strided.h"
 
 enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
@@ -321,6 +322,10 @@ struct qsv_conv_counts qsv_step_conv(struct qsv_step_context *c, const struct qs
         .y_stride = qsv_value_stride(out, c->n),
     };
     struct qsv_conv_counts counts = {0, 0};
+    if (w->left_out) {
+        counts.fired = qsv_step_left_out(c, s, v.shift, potentials);
+        return counts;
+    }
     counts.fired = w->sums.taps ? code_conv(&v, potentials) : layer_alone(&v, potentials);
     if (in->spikes)
         counts.accumulates = count_accumulates(&v);

@@ -12,8 +12,8 @@ struct qsv_qsvit {
     struct qsv_pool decided; /* settings measured in steps 2 and 3 */
     struct qsv_pool final;   /* measured on what the selection is decided by, in step 4 */
     size_t best;             /* in decided */
-    bool frontier; /* one format a group is measured, the others foretold from output losses; base
-                      settings lie on the frontier of divergence against bytes */
+    bool frontier; /* one format a group is measured (and none), the others foretold from output
+                      losses; base settings lie on the frontier of divergence against bytes */
 };
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -22,10 +22,14 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
 
 /* 1. What each format does in each group, alone; fills the outlook. */
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
-/* The format that `frontier` measures. */
+/* The format that `frontier` foretells others from. */
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
-/* Fills the outlook from that. cells [n_groups] */
-void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
+/* What it measures: that, and none where it is offered; how many. probes [2] */
+uint32_t qsv_frontier_probes(const struct qsv_space *space, uint8_t *probes);
+/* Fills the outlook from that. cells [n_groups][n_probes]; together: all groups at the first probe,
+ * where none is a probe, else NULL */
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
+                           const struct qsv_metrics *together);
 /* The smallest setting on the frontier whose foretold divergence is at most kl. */
 enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */

@@ -262,7 +262,9 @@ static inline void build_law(struct world *w, struct qsv_rng *r)
         double fall = exp(-(0.4 + 2 * world_unit(r)));
         for (uint32_t f = QSV_F16; f < QSV_N_FORMATS; f++) {
             double bits = fmin(qsv_format_info((enum qsv_format)f)->bits, 8);
-            w->kl[l][f] = level * pow(fall, bits - 2) * (0.7 + 0.6 * world_unit(r));
+            /* codes may suit a layer more or less; at none there are no codes */
+            double suited = f == QSV_NONE ? 1 : 0.7 + 0.6 * world_unit(r);
+            w->kl[l][f] = level * pow(fall, bits - 2) * suited;
         }
         w->among[l] = 1;
         w->floor[l] = 0.01 * (1 - (double)l / w->n_layers);

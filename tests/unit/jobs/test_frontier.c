@@ -95,6 +95,8 @@ static void test_probe(void **state)
         {{.formats = {QSV_INT4, QSV_INT2, QSV_BINARY}, .n_formats = 3}, QSV_INT2},
         {{.formats = {QSV_INT2, QSV_TERNARY}, .n_formats = 2}, QSV_TERNARY},
         {{.formats = {QSV_F32, QSV_INT4, QSV_TERNARY, QSV_BINARY}, .n_formats = 4}, QSV_TERNARY},
+        {{.formats = {QSV_TERNARY, QSV_NONE}, .n_formats = 2}, QSV_TERNARY},
+        {{.formats = {QSV_F32, QSV_NONE}, .n_formats = 2}, QSV_NONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (qsv_frontier_probe(&rows[i].space) != rows[i].probe)
@@ -197,6 +199,58 @@ static void test_f32_foretells_nothing(void **state)
     for (uint32_t g = 0; g < 8; g++) {
         assert_true(fabs(s.q.outlook.kl[g][QSV_BINARY] / w->kl[g][QSV_BINARY] - 1) < 1e-9);
         assert_true(isfinite(s.q.outlook.energy[g][QSV_BINARY]));
+    }
+    end(&s);
+}
+
+/* What leaving a layer out does is measured, whatever its loss says, and done where that pays. */
+static void test_none_is_measured(void **state)
+{
+    (void)state;
+    static const uint8_t formats[] = {QSV_INT4, QSV_TERNARY, QSV_BINARY, QSV_NONE};
+    for (int known = 0; known < 2; known++) {
+        struct stage s;
+        struct world *w = frontier_world(24, 4);
+        offer(w, formats, 4);
+        if (!known)
+            w->evaluator.loss = NULL;
+        for (uint32_t l = 0; l < 24; l += 4)
+            w->kl[l][QSV_NONE] = 1.1 * w->kl[l][QSV_BINARY];
+        struct qsv_selection found = search(w);
+        assert_consistent(w, &found);
+        assert_true(found.meets);
+        assert_int_equal(found.n_probes, 2);
+        assert_int_equal(w->probed, 1 + 2 * 24 + 1);
+        assert_non_null(memchr(found.formats, QSV_NONE, 24));
+        qsv_selection_fini(&found);
+        begin(&s, w);
+        for (uint32_t g = 0; g < 24; g++) {
+            const struct qsv_outlook *o = &s.q.outlook;
+            assert_true(fabs(o->kl[g][QSV_NONE] / w->kl[g][QSV_NONE] - 1) < 1e-9);
+            assert_true(fabs(o->kl[g][QSV_TERNARY] / w->kl[g][QSV_TERNARY] - 1) < 1e-9);
+            assert_true(!known || fabs(o->kl[g][QSV_BINARY] / w->kl[g][QSV_BINARY] - 1) < 1e-9);
+            assert_true(o->bytes[g][QSV_NONE] < o->bytes[g][QSV_BINARY]);
+            assert_true(o->energy[g][QSV_NONE] < o->energy[g][QSV_BINARY]);
+        }
+        end(&s);
+    }
+}
+
+/* Where codes do less together than alone, what adds up counts for more. */
+static void test_none_adds_up(void **state)
+{
+    (void)state;
+    static const uint8_t formats[] = {QSV_TERNARY, QSV_BINARY, QSV_NONE};
+    struct stage s;
+    struct world *w = frontier_world(24, 4);
+    offer(w, formats, 3);
+    for (uint32_t l = 0; l < 24; l++)
+        w->among[l] = 0.25;
+    begin(&s, w);
+    for (uint32_t g = 0; g < 24; g++) {
+        const double *kl = s.q.outlook.kl[g];
+        assert_true(fabs(kl[QSV_NONE] / (4 * w->kl[g][QSV_NONE]) - 1) < 1e-9);
+        assert_true(fabs(kl[QSV_TERNARY] / w->kl[g][QSV_TERNARY] - 1) < 1e-9);
     }
     end(&s);
 }
@@ -645,6 +699,8 @@ int main(void)
         cmocka_unit_test(test_foretells_by_bits_what_has_no_losses),
         cmocka_unit_test(test_foretells_groups_by_weights),
         cmocka_unit_test(test_f32_foretells_nothing),
+        cmocka_unit_test(test_none_is_measured),
+        cmocka_unit_test(test_none_adds_up),
         cmocka_unit_test(test_prices_lead_to_the_settings_that_they_are_least_at),
         cmocka_unit_test(test_bytes_fall_as_divergence_rises),
         cmocka_unit_test(test_close_to_the_optimum_of_few_layers),

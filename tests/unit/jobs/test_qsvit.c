@@ -394,7 +394,8 @@ static void test_small_spaces(void **state)
 {
     (void)state;
     struct world *w = world_create(8, 1);
-    static const uint8_t with_f32[] = {QSV_F32, QSV_INT3}, f32[] = {QSV_F32};
+    static const uint8_t with_f32[] = {QSV_F32, QSV_INT3}, f32[] = {QSV_F32},
+                         left_out[] = {QSV_BINARY, QSV_NONE};
     struct qsv_pin all = {(char *)"*", QSV_INT3, 1};
     struct qsv_selection s;
 
@@ -414,6 +415,14 @@ static void test_small_spaces(void **state)
     assert_true(s.meets);
     for (uint32_t l = 0; l < 8; l++)
         assert_true(s.formats[l] == QSV_F32 || s.formats[l] == QSV_INT3);
+    qsv_selection_fini(&s);
+
+    memcpy(w->spec.search.formats, left_out, sizeof left_out);
+    s = search(w);
+    assert_consistent(w, &s);
+    assert_true(s.meets);
+    for (uint32_t l = 0; l < 8; l++)
+        assert_true(s.formats[l] == QSV_F32 || s.formats[l] >= QSV_BINARY);
     qsv_selection_fini(&s);
 
     memcpy(w->spec.search.formats, f32, sizeof f32);

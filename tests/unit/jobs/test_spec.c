@@ -114,7 +114,7 @@ static void test_wrong_values(void **state)
          "quantizer.affine: found 'int8', expected one of: f32, f16"},
         {"search: {formats: int4}\n", "search.formats: found 'int4', expected a list of: f32, f16, "
                                       "int8, int6, int5, int4, int3, "
-                                      "int2, ternary, binary"},
+                                      "int2, ternary, binary, none"},
         {"search: {formats: []}\n", "search.formats: found an empty list, expected a list of: f32"},
         {"search:\n  formats: [int4,\n    int7]\n",
          "d/c.yaml:3: search.formats: found 'int7', expected a format: f32"},

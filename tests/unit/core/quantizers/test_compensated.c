@@ -209,7 +209,7 @@ static void test_better_than_rounding(void **state)
     qsv_rng_seed(&r, 3);
     for (int n = 0; n < 6; n++) {
         struct layer *l = make_layer(&r, 8, 16 + 28 * (size_t)n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
             quantize(l, "round", f);
             const double rounded = loss_of(l, l->c.damping);
             quantize(l, "gptq", f);
@@ -333,7 +333,7 @@ static void test_gptq_is_the_papers(void **state)
     qsv_rng_seed(&r, 4);
     for (int n = 0; n < 4; n++) {
         struct layer *l = make_layer(&r, 5, 9 + 45 * (size_t)n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
             quantize(l, "gptq", f);
             for (size_t o = 0; o < l->rows; o++) {
                 double q[MAX_K];
@@ -355,7 +355,7 @@ static void test_scales_are_weighted_by_the_diagonal(void **state)
     struct qsv_rng r;
     qsv_rng_seed(&r, 5);
     struct layer *l = make_layer(&r, 6, 20);
-    for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+    for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
         const struct qsv_format_info *info = qsv_format_info(f);
         quantize(l, "gptq", f);
         for (size_t o = 0; o < l->rows; o++) {
@@ -442,7 +442,7 @@ static void test_channels_of_zeros_and_inputs_that_never_fire(void **state)
     memset(l->h, 0, sizeof l->h);
     qsv_curvature_fini(&l->c);
     assert_int_equal(qsv_curvature_init(&l->c, h, l->w, 3, 6, NULL), QSV_OK);
-    for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+    for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
         quantize(l, "compensated", f);
         for (size_t o = 0; o < 3; o++)
             assert_true(fabs((double)l->scale[o]) <= 1e-12);
@@ -519,7 +519,7 @@ static void test_equals_pytorch(void **state)
     assert_int_equal(qsv_h5_open(&file, "tests/data/golden/compensated.h5", NULL), QSV_OK);
     for (int n = 0; n < 3; n++) {
         struct layer *l = read_layer(file, n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++)
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++)
             compare_with_pytorch(file, n, l, f);
         drop(l);
     }
