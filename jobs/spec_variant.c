@@ -47,11 +47,20 @@ static void print_value(struct qsv_strbuf *out, const struct qsv_yaml_node *node
     }
 }
 
+static void print_key(struct qsv_strbuf *out, const char *key)
+{
+    const char word[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+    if (*key && !key[strspn(key, word)])
+        qsv_strbuf_puts(out, key);
+    else
+        print_quoted(out, key);
+}
+
 static void print_node(struct qsv_strbuf *out, const struct qsv_yaml_node *node, int depth)
 {
     qsv_strbuf_printf(out, "%*s", 2 * depth, "");
     if (node->key)
-        print_quoted(out, node->key);
+        print_key(out, node->key);
     qsv_strbuf_puts(out, node->key ? ":" : "-");
     print_value(out, node, depth);
 }
