@@ -149,10 +149,10 @@ static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
             return st;
     }
     if (isnan(s->constraint.max_top1_drop) && !s->constraint.max_bytes &&
-        isnan(s->constraint.max_energy_pj))
+        isnan(s->constraint.target_avg_bits) && isnan(s->constraint.max_energy_pj))
         return qsv_fail(err, QSV_EINPUT,
-                        "%s: nothing is under 'constraint:', expected max_top1_drop, max_bytes or "
-                        "max_energy_pj",
+                        "%s: nothing is under 'constraint:', expected max_top1_drop, max_bytes, "
+                        "target_avg_bits or max_energy_pj",
                         s->path);
     return QSV_OK;
 }
@@ -177,6 +177,7 @@ static enum qsv_status begin(struct qsv_spec *s, const char *text, size_t bytes,
     memcpy(s->text, text, bytes);
     s->text_bytes = bytes;
     s->constraint.max_top1_drop = NAN;
+    s->constraint.target_avg_bits = NAN;
     s->constraint.max_energy_pj = NAN;
     s->energy = qsv_energy_default;
     return QSV_OK;

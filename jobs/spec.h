@@ -72,10 +72,11 @@ struct qsv_spec {
     struct qsv_quantizer quantizer;
     uint64_t calibration_images; /* whose statistics a quantizer may need; 0: all that decide */
 
-    struct {                  /* constraint: at least one is given */
-        double max_top1_drop; /* percentage points; NaN: not given */
-        uint64_t max_bytes;   /* of model_bytes; 0: not given */
-        double max_energy_pj; /* an image; NaN: not given */
+    struct {                    /* constraint: at least one is given */
+        double max_top1_drop;   /* percentage points; NaN: not given */
+        uint64_t max_bytes;     /* of model_bytes; 0: not given */
+        double target_avg_bits; /* most bits a weight; NaN or 0: not given */
+        double max_energy_pj;   /* an image; NaN: not given */
     } constraint;
 
     struct qsv_pin *pins; /* in file order */

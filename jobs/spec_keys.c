@@ -92,6 +92,9 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "most that top-1 accuracy may fall below the f32 network's"},
     {"constraint.max_bytes", COUNT(constraint.max_bytes, 1, MAX_EXACT), .unit = "bytes",
      .absent = "no bound", .help = "most that the quantized model may store"},
+    {"constraint.target_avg_bits", REAL(constraint.target_avg_bits, 0.1, 32),
+     .unit = "bits a weight", .absent = "no bound",
+     .help = "most bits that a weight may take on average"},
     {"constraint.max_energy_pj", REAL(constraint.max_energy_pj, 1, 1e18), .unit = "pJ an image",
      .absent = "no bound", .help = "most modelled energy of one image"},
 

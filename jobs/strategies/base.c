@@ -134,9 +134,11 @@ static enum qsv_status ladder_init(struct ladder *l, const struct qsv_qsvit *q)
         need_by_share(l, o);
     fill_budgets(l, o);
     keep_distinct(l, o);
-    while (!qsv_constraint_bounds_drop(spec) && spec->constraint.max_bytes && l->first + 1 < l->n &&
-           l->bytes[l->first] > (double)spec->constraint.max_bytes)
-        l->first++;
+    for (; !qsv_constraint_bounds_drop(spec) && l->first + 1 < l->n; l->first++) {
+        settle(l, o, l->budgets[l->first]);
+        if (qsv_outlook_bytes_over(o, spec, l->formats) <= 0)
+            break;
+    }
     return QSV_OK;
 }
 
