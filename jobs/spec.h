@@ -66,6 +66,7 @@ struct qsv_spec {
         uint32_t max_rounds;         /* of step 3 */
         uint64_t max_evaluations;    /* trials of the random strategy; 0: as many as qsvit spent in
                                         this run */
+        uint64_t max_image_forwards; /* images x settings that may be asked for; 0: no limit */
         uint64_t seed;
     } search;
 

@@ -71,6 +71,9 @@ const struct qsv_spec_key qsv_spec_keys[] = {
     {"search.max_evaluations", COUNT(search.max_evaluations, 0, 1000000), .unit = "settings",
      .standard = "0",
      .help = "settings that the random strategy tries; 0: as many as qsvit spent in this run"},
+    {"search.max_image_forwards", COUNT(search.max_image_forwards, 0, MAX_EXACT),
+     .unit = "images x settings", .standard = "0",
+     .help = "most that frontier, qsvit and random ask for, certification apart; 0: no limit"},
     {"search.seed", COUNT(search.seed, 0, MAX_U32), .standard = "1",
      .help = "of everything random: the order of images, the random strategy"},
 

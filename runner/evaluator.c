@@ -262,6 +262,18 @@ static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
     qsv_hints_set(&e->hints, trials, n, e->setup.run->shape.n_layers, set, n_images);
 }
 
+static uint64_t count(void *context, enum qsv_image_set set, uint64_t n_images)
+{
+    struct qsv_run_evaluator *e = context;
+    const struct qsv_partition *partition = e->setup.run->partition;
+    uint32_t first, n;
+    uint64_t images = 0;
+    qsv_partition_range(partition, set, n_images, &first, &n);
+    for (uint32_t s = first; s < first + n; s++)
+        images += qsv_partition_shard(partition, s).n_images;
+    return images;
+}
+
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
@@ -282,8 +294,12 @@ static double loss(void *context, uint32_t layer, uint8_t format)
 
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
 {
-    return (struct qsv_evaluator){
-        .context = e, .evaluate = evaluate, .note = note, .suggest = suggest, .loss = loss};
+    return (struct qsv_evaluator){.context = e,
+                                  .evaluate = evaluate,
+                                  .count = count,
+                                  .note = note,
+                                  .suggest = suggest,
+                                  .loss = loss};
 }
 
 const struct qsv_search_cost *qsv_run_evaluator_cost(const struct qsv_run_evaluator *e)

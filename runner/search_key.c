@@ -30,6 +30,10 @@ static enum qsv_status hash(uint64_t *out, const struct qsv_spec *s, struct qsv_
     qsv_hash_add(h, &s->constraint.max_top1_drop, sizeof s->constraint.max_top1_drop);
     qsv_hash_add_u64(h, s->constraint.max_bytes);
     qsv_hash_add(h, &s->constraint.max_energy_pj, sizeof s->constraint.max_energy_pj);
+    if (s->search.max_image_forwards) { /* as if there were no such key where it is not used */
+        qsv_hash_add_string(h, "max_image_forwards");
+        qsv_hash_add_u64(h, s->search.max_image_forwards);
+    }
     if (s->constraint.target_avg_bits > 0) {
         qsv_hash_add_string(h, "target_avg_bits");
         qsv_hash_add(h, &s->constraint.target_avg_bits, sizeof s->constraint.target_avg_bits);

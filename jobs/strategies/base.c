@@ -312,7 +312,9 @@ enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q)
     enum qsv_status status = ladder_init(&l, q);
     if (!status)
         status = measure_ends(q, &l);
-    for (int round = 0; !status && round < MAX_ROUNDS && find_gap(&l, q, &low, &high); round++) {
+    for (int round = 0;
+         !status && round < MAX_ROUNDS && !q->search.out->exhausted && find_gap(&l, q, &low, &high);
+         round++) {
         status = propose_between(q, &l, low, high, q->search.spec->search.candidates);
         if (!status) {
             qsv_qsvit_suggest_judging(q);

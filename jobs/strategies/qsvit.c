@@ -41,4 +41,5 @@ const struct qsv_strategy qsv_strategy_qsvit = {
         "sensitivity of every group, base settings within a budget, guided search, repair on all "
         "images",
     .search = search,
+    .keeps_budget = true,
 };

@@ -237,7 +237,7 @@ enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q)
     const struct qsv_pool_entry *judged = &q->judged.entries[best];
     status = qsv_pool_add(&q->decided, s, judged->formats, judged->parent, judged->what, &at);
     if (!status)
-        status = qsv_pool_measure(&q->decided, s, "select", NULL);
+        status = qsv_pool_certify(&q->decided, s, "select", NULL);
     return status ? status
                   : qsv_search_select(s, judged, &q->decided.entries[at].metrics,
                                       !s->spec->has_calibration);
