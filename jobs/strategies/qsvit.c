@@ -1,6 +1,7 @@
 /* `qsvit`: the four steps of QSViT (arXiv 2504.00948). docs/search.md explains them. */
 #include "jobs/strategies/qsvit.h"
 
+#include "jobs/strategies/proxies.h"
 #include "jobs/strategies/strategies.h"
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -22,6 +23,8 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         status = qsv_qsvit_guided(&q);
     if (!status)
         status = qsv_qsvit_select(&q);
+    if (!status)
+        status = qsv_proxies_note(&q);
     qsv_outlook_fini(&q.outlook);
     qsv_pool_fini(&q.decided);
     qsv_pool_fini(&q.judged);
