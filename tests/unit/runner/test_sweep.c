@@ -342,6 +342,27 @@ static void a_search_costs_what_it_asks(void **state)
     assert_true(first.trie_forwards == guided.trie_forwards);
 }
 
+/* Step 1 asks for 29 x 32, the ends for 3 x 64, a round for up to 4 x 64; certified are two
+ * settings on 96 images, and one on 64. */
+static void a_budget_ends_at_the_same_question(void **state)
+{
+    struct stage *s = *state;
+    const char budget[] = "  formats: [int8, int4]\n  max_image_forwards: 1150\n";
+    enum qsv_status st = run(s, budget, loose, false);
+    assert_true(st == QSV_OK || st == QSV_EUNMET);
+    char *undisturbed = describe_run(s);
+    assert_non_null(strstr(s->log, "end: the budget: 1120 of 1150 image-forwards asked for"));
+    assert_true(cost_of_last_search(s).image_forwards <= 1150 + 2 * 96 + 64);
+    s->stop_at = s->looks / 2;
+    assert_int_equal(run(s, budget, loose, true), QSV_ESTOPPED);
+    s->stop_at = 0;
+    assert_int_equal(run(s, budget, loose, false), st);
+    char *resumed = describe_run(s);
+    assert_string_equal(undisturbed, resumed);
+    free(undisturbed);
+    free(resumed);
+}
+
 static void what_a_spec_names_must_be_there(void **state)
 {
     struct stage *s = *state;
@@ -380,6 +401,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_met_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(random_spends_what_qsvit_spent, setup, teardown),
         cmocka_unit_test_setup_teardown(a_search_costs_what_it_asks, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_budget_ends_at_the_same_question, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_spec_names_must_be_there, setup, teardown),
         cmocka_unit_test_setup_teardown(running_out_of_memory_loses_nothing, setup, teardown),
     };
