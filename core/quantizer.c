@@ -5,7 +5,7 @@
 
 #include "core/quantizers/quantizers.h"
 
-enum { RULES_VERSION = 1 }; /* changes whenever any code or scale could */
+enum { RULES_VERSION = 2 }; /* changes whenever any code or scale could */
 
 static const struct qsv_quantizer_kind *const kinds[] = {
     &qsv_quantizer_round, &qsv_quantizer_gptq, &qsv_quantizer_compensated, &qsv_quantizer_searched};

@@ -30,7 +30,7 @@ static double drop_excess(const struct qsv_spec *spec, const struct qsv_metrics 
 {
     if (!qsv_constraint_bounds_drop(spec))
         return 0;
-    return excess(qsv_metrics_top1_drop(m), spec->constraint.max_top1_drop);
+    return excess(qsv_metrics_drop_bound(m), spec->constraint.max_top1_drop);
 }
 
 /* Of size and energy: as shares of their limits. */

@@ -64,6 +64,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "images that each format is tried on in each layer, in step 1; 0: all that decide"},
     {"search.decision_images", COUNT(search.decision_images, 0, MAX_U32), .unit = "images",
      .standard = "0", .help = "images that decide in steps 2 and 3; 0: all there are"},
+    {"search.selection_images", COUNT(search.selection_images, 0, MAX_U32), .unit = "images",
+     .standard = "0", .help = "images that decide what is selected, in step 4; 0: all there are"},
     {"search.candidates", COUNT32(search.candidates, 1, 1024), .unit = "settings", .standard = "4",
      .help = "settings evaluated at once in steps 2 and 3"},
     {"search.max_rounds", COUNT32(search.max_rounds, 0, 1000000), .unit = "rounds",
@@ -100,6 +102,14 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "most bits that a weight may take on average"},
     {"constraint.max_energy_pj", REAL(constraint.max_energy_pj, 1, 1e18), .unit = "pJ an image",
      .absent = "no bound", .help = "most modelled energy of one image"},
+    {"constraint.margin", REAL(constraint.caution.margin, 0, 10), .unit = "standard errors",
+     .standard = "1.28",
+     .help = "by so much less than its bound the drop on calibration images must be, for chance; "
+             "1.28: right nine times in ten"},
+    {"constraint.reserve", REAL(constraint.caution.reserve, 0, 0.9), .unit = "of the bound",
+     .standard = "0.2",
+     .help = "and by so much, because a network loses less on calibration images that it has "
+             "learned from; 0 where it has not"},
 
     {"pins", .type = QSV_KEY_PINS, .offset = FIELD(pins), .absent = "none",
      .help = "formats of layers that the search leaves alone; the last match wins"},

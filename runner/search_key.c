@@ -23,11 +23,13 @@ static enum qsv_status hash(uint64_t *out, const struct qsv_spec *s, struct qsv_
     qsv_hash_add(h, s->search.formats, s->search.n_formats);
     qsv_hash_add_u64(h, s->search.sensitivity_images);
     qsv_hash_add_u64(h, s->search.decision_images);
+    qsv_hash_add_u64(h, s->search.selection_images);
     qsv_hash_add_u64(h, s->search.candidates);
     qsv_hash_add_u64(h, s->search.max_rounds);
     qsv_hash_add_u64(h, s->search.max_evaluations);
     qsv_hash_add_u64(h, s->search.seed);
     qsv_hash_add(h, &s->constraint.max_top1_drop, sizeof s->constraint.max_top1_drop);
+    qsv_hash_add(h, &s->constraint.caution, sizeof s->constraint.caution);
     qsv_hash_add_u64(h, s->constraint.max_bytes);
     qsv_hash_add(h, &s->constraint.max_energy_pj, sizeof s->constraint.max_energy_pj);
     if (s->search.max_image_forwards) { /* as if there were no such key where it is not used */

@@ -115,7 +115,7 @@ static enum qsv_status play(struct qsv_qsvit *q, struct round *r, bool *fruit)
     enum qsv_status status = propose(q, r);
     if (status || q->decided.n == r->first)
         return status;
-    qsv_qsvit_suggest_judging(q);
+    qsv_qsvit_suggest_final(q);
     status = qsv_pool_measure(&q->decided, &q->search, "guided", NULL);
     if (status || q->search.out->exhausted)
         return status;

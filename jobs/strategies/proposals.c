@@ -87,7 +87,7 @@ static void repair(struct proposals *p, double times)
     struct qsv_outlook *o = &p->q->outlook;
     if (!qsv_constraint_drop_met(spec, m)) {
         double limit = fmax(spec->constraint.max_top1_drop, 0);
-        double part = fmax(1 - limit / qsv_metrics_top1_drop(m), LEAST_REPAIR);
+        double part = fmax(1 - limit / qsv_metrics_drop_bound(m), LEAST_REPAIR);
         to_level(o, p->formats, qsv_outlook_kl(o, p->formats) * (1 - fmin(part * times, 1)));
         return;
     }
@@ -143,7 +143,7 @@ static double limit_kl(const struct proposals *p)
     double limit = p->q->search.spec->constraint.max_top1_drop, kl = 0, drop = 0;
     for (size_t i = 0; i < p->pool->n_measured; i++) {
         const struct qsv_metrics *m = &p->pool->entries[i].metrics;
-        double d = qsv_metrics_top1_drop(m);
+        double d = qsv_metrics_drop_bound(m);
         if (d < limit / 2 || d > limit * 2)
             continue;
         kl += qsv_metrics_kl(m);

@@ -12,8 +12,12 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         .frontier = frontier,
         .search = {space, spec, evaluator, out, err},
         .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
-        .judged = {.set = QSV_JUDGE},
+        .final = {.set = QSV_JUDGE},
     };
+    if (spec->has_calibration) /* judging images decide nothing */
+        q.final = (struct qsv_pool){.set = QSV_DECIDE,
+                                    .n_images = spec->search.selection_images,
+                                    .caution = spec->constraint.caution};
     enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
     if (!status)
         status = qsv_qsvit_sensitivity(&q);
@@ -27,7 +31,7 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         status = qsv_proxies_note(&q);
     qsv_outlook_fini(&q.outlook);
     qsv_pool_fini(&q.decided);
-    qsv_pool_fini(&q.judged);
+    qsv_pool_fini(&q.final);
     return status;
 }
 

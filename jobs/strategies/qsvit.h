@@ -9,8 +9,9 @@
 struct qsv_qsvit {
     struct qsv_search search;
     struct qsv_outlook outlook;
-    struct qsv_pool decided, judged; /* settings measured on the deciding and the judging images */
-    size_t best;                     /* in decided */
+    struct qsv_pool decided; /* settings measured in steps 2 and 3 */
+    struct qsv_pool final;   /* measured on what the selection is decided by, in step 4 */
+    size_t best;             /* in decided */
     bool frontier; /* one format a group is measured, the others foretold from output losses; base
                       settings lie on the frontier of divergence against bytes */
 };
@@ -31,16 +32,20 @@ enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats
 enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
 /* 3. Guided from there: repair or lower. */
 enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
-/* 4. Measure on all judging images, repair there, select. */
+/* 4. Measure on all images that decide the selection, close in or repair there, and judge what is
+ * selected. */
 enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
+/* `frontier`, where the drop is bounded: adds to q->final what lies on the frontier where it
+ * reaches its bound, by what is measured so far. *found: false where nothing is worth trying. */
+enum qsv_status qsv_frontier_approach(struct qsv_qsvit *q, bool *found);
 
 /* What a setting costs beyond being fetched from DRAM. */
 double qsv_qsvit_energy_inside(const struct qsv_metrics *m);
 /* A format's squared rounding error, relative to others'. */
 double qsv_qsvit_rounding_error(uint8_t format);
 
-/* The best setting so far is the likeliest to be judged in the end. */
-void qsv_qsvit_suggest_judging(struct qsv_qsvit *q);
+/* The best setting so far is the likeliest to be measured in step 4. */
+void qsv_qsvit_suggest_final(struct qsv_qsvit *q);
 
 /* Proposals add settings made from entry `from` of a pool to it, unless they are in it. */
 

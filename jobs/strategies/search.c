@@ -170,8 +170,10 @@ static enum qsv_status measure(struct qsv_pool *p, struct qsv_search *s, const c
         goto out;
     if (with)
         *baseline = answers[0];
-    for (size_t i = with; i < n; i++)
+    for (size_t i = with; i < n; i++) {
         p->entries[first + i - with].metrics = answers[i];
+        p->entries[first + i - with].metrics.caution = p->caution;
+    }
     p->n_measured = p->n;
 out:
     free(trials);
@@ -287,4 +289,17 @@ enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_en
     out->rest = rest_of(&out->judged, &out->decided, among_judging);
     out->meets = qsv_constraint_met(s->spec, &out->judged);
     return note_selection(s);
+}
+
+enum qsv_status qsv_search_judge(struct qsv_search *s, const struct qsv_pool_entry *decided)
+{
+    struct qsv_pool judged = {.set = QSV_JUDGE};
+    enum qsv_status status =
+        qsv_pool_add(&judged, s, decided->formats, decided->parent, decided->what, NULL);
+    if (!status)
+        status = qsv_pool_measure(&judged, s, "judge", &s->out->baseline);
+    if (!status)
+        status = qsv_search_select(s, &judged.entries[0], &decided->metrics, false);
+    qsv_pool_fini(&judged);
+    return status;
 }

@@ -50,7 +50,8 @@ struct qsv_pool_entry {
 
 struct qsv_pool {
     enum qsv_image_set set;
-    uint64_t n_images; /* 0: all */
+    uint64_t n_images;          /* 0: all */
+    struct qsv_caution caution; /* of its metrics */
     struct qsv_pool_entry *entries;
     size_t n, capacity;
     size_t n_measured; /* entries from here on have no metrics yet */
@@ -83,5 +84,8 @@ enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
  * those that decided (`among_judging`: they are judging images too), and notes it. */
 enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_entry *judged,
                                   const struct qsv_metrics *decided, bool among_judging);
+
+/* Measures on all judging images what a setting is that was decided on others, and selects it. */
+enum qsv_status qsv_search_judge(struct qsv_search *s, const struct qsv_pool_entry *decided);
 
 #endif
