@@ -33,6 +33,9 @@ struct qsv_evaluator {
     enum qsv_status (*evaluate)(void *context, const char *step, const struct qsv_trial *trials,
                                 uint32_t n, enum qsv_image_set set, uint64_t n_images,
                                 struct qsv_metrics *out, struct qsv_error *err);
+    /* How many images the first n_images (0: all) of a set are. NULL: not known beforehand, and no
+     * budget is kept. */
+    uint64_t (*count)(void *context, enum qsv_image_set set, uint64_t n_images);
     /* Notes a decision; recorded with the run. */
     enum qsv_status (*note)(void *context, const struct qsv_step *step, struct qsv_error *err);
     /* Says before a question what may well be asked after it, so that workers who have nothing left

@@ -68,6 +68,7 @@ struct qsv_spec {
         uint32_t max_rounds;         /* of step 3 */
         uint64_t max_evaluations;    /* trials of the random strategy; 0: as many as qsvit spent in
                                         this run */
+        uint64_t max_image_forwards; /* images x settings that may be asked for; 0: no limit */
         uint64_t seed;
     } search;
 
@@ -77,6 +78,7 @@ struct qsv_spec {
     struct {                        /* constraint: at least one is given */
         double max_top1_drop;       /* percentage points; NaN: not given */
         uint64_t max_bytes;         /* of model_bytes; 0: not given */
+        double target_avg_bits;     /* most bits a weight; NaN or 0: not given */
         double max_energy_pj;       /* an image; NaN: not given */
         struct qsv_caution caution; /* where other images than the judging ones decide */
     } constraint;

@@ -31,12 +31,13 @@ static double foretold(const struct qsv_qsvit *q, const struct qsv_pool_entry *e
 /* What would be compared with the bound if a setting had its drop on the final images. */
 static double bound_of(const struct qsv_qsvit *q, const struct qsv_metrics *m)
 {
-    const uint64_t n_final = q->search.spec->search.selection_images;
+    const struct qsv_evaluator *e = q->search.evaluator;
     struct qsv_metrics there = *m;
     there.caution = q->final.caution;
-    if (q->search.spec->has_calibration && n_final)
+    if (q->final.set == QSV_DECIDE && e->count)
         there.caution.margin = q->search.spec->constraint.caution.margin *
-                               sqrt((double)m->n_images / (double)n_final);
+                               sqrt((double)m->n_images /
+                                    (double)e->count(e->context, q->final.set, q->final.n_images));
     return qsv_metrics_drop_bound(&there);
 }
 

@@ -126,4 +126,5 @@ const struct qsv_strategy qsv_strategy_frontier = {
     .summary = "one format of every group measured, the others foretold from output losses; the "
                "frontier of divergence against bytes, guided search, repair on all images",
     .search = search,
+    .keeps_budget = true,
 };

@@ -1,6 +1,7 @@
 /* `qsvit`: the four steps of QSViT (arXiv 2504.00948). docs/search.md explains them. */
 #include "jobs/strategies/qsvit.h"
 
+#include "jobs/strategies/proxies.h"
 #include "jobs/strategies/strategies.h"
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -18,7 +19,7 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
                                     .n_images = spec->search.selection_images,
                                     .caution = spec->constraint.caution};
     if (frontier)
-        q.final.caution.margin = 0; /* closing.c aims with it */
+        q.final.caution.margin /= 2; /* closing.c aims with all of it */
     enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
     if (!status)
         status = qsv_qsvit_sensitivity(&q);
@@ -28,6 +29,8 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         status = qsv_qsvit_guided(&q);
     if (!status)
         status = qsv_qsvit_select(&q);
+    if (!status)
+        status = qsv_proxies_note(&q);
     qsv_outlook_fini(&q.outlook);
     qsv_pool_fini(&q.decided);
     qsv_pool_fini(&q.final);
@@ -47,4 +50,5 @@ const struct qsv_strategy qsv_strategy_qsvit = {
         "sensitivity of every group, base settings within a budget, guided search, repair on all "
         "images",
     .search = search,
+    .keeps_budget = true,
 };

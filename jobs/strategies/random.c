@@ -41,7 +41,7 @@ static enum qsv_status measure(struct qsv_pool *pool, struct qsv_search *s)
     uint8_t *formats = qsv_alloc(s->space->n_groups, 1);
     enum qsv_status status = formats ? QSV_OK : qsv_fail_memory(s->err, "a random setting");
     qsv_rng_seed(&rng, s->spec->search.seed);
-    for (uint64_t i = 1; i <= n && !status; i++) {
+    for (uint64_t i = 1; i <= n && !status && !s->out->exhausted; i++) {
         char what[QSV_WHAT];
         draw(&rng, s->space, formats);
         snprintf(what, sizeof what, "random setting %llu", (unsigned long long)i);
@@ -83,13 +83,15 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
         if (judged->n && !holds)
             break;
         taken[at] = true;
-        decided[judged->n] = at;
+        const size_t before = judged->n;
+        decided[before] = at;
         status = qsv_pool_add(judged, s, e->formats, 0, e->what, NULL);
         if (!status)
             status = qsv_pool_measure(judged, s, "select", baseline);
         baseline = NULL;
-        if (!status)
-            status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
+        if (status || judged->n == before)
+            break;
+        status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
         if (!holds || status || s->spec->has_calibration || /* judging images decide nothing */
             qsv_constraint_holds(s->spec, &judged->entries[judged->n - 1].metrics))
             break;
@@ -137,4 +139,5 @@ const struct qsv_strategy qsv_strategy_random = {
     .name = "random",
     .summary = "settings drawn at random: the cheapest that meets the constraint",
     .search = search,
+    .keeps_budget = true,
 };

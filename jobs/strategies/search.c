@@ -7,12 +7,16 @@
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
+#include "jobs/strategies/budget.h"
 
-enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
-                               const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
-                               uint64_t n_images, struct qsv_metrics *answers)
+/* certifying: the budget has no say. */
+static enum qsv_status ask(struct qsv_search *s, const char *step, const struct qsv_trial *trials,
+                           uint32_t n, enum qsv_image_set set, uint64_t n_images, bool certifying,
+                           struct qsv_metrics *answers)
 {
     struct qsv_evaluator *e = s->evaluator;
+    if (!certifying && !qsv_budget_allows(s, n, set, n_images))
+        return qsv_budget_refuse(s, step, n, set, n_images);
     enum qsv_status status =
         e->evaluate(e->context, step, trials, n, set, n_images, answers, s->err);
     if (status)
@@ -20,7 +24,16 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
     s->out->n_evaluations += n;
     for (uint32_t i = 0; i < n; i++)
         s->out->image_forwards += answers[i].n_images;
+    for (uint32_t i = 0; certifying && i < n; i++)
+        s->out->certifying_forwards += answers[i].n_images;
     return QSV_OK;
+}
+
+enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
+                               const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
+                               uint64_t n_images, struct qsv_metrics *answers)
+{
+    return ask(s, step, trials, n, set, n_images, false, answers);
 }
 
 bool qsv_search_is_suggesting(const struct qsv_search *s)
@@ -137,8 +150,8 @@ static void fill_trials(const struct qsv_pool *p, const struct qsv_space *space,
     }
 }
 
-enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
-                                 struct qsv_metrics *baseline)
+static enum qsv_status measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                               bool certifying, struct qsv_metrics *baseline)
 {
     size_t first = p->n_measured, with = baseline != NULL, n = p->n - first + with;
     struct qsv_trial *trials = qsv_alloc(n, sizeof *trials);
@@ -152,7 +165,7 @@ enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const
     if (!n)
         goto out;
     fill_trials(p, s->space, with, trials, formats);
-    status = qsv_search_ask(s, step, trials, (uint32_t)n, p->set, p->n_images, answers);
+    status = ask(s, step, trials, (uint32_t)n, p->set, p->n_images, certifying, answers);
     if (status)
         goto out;
     if (with)
@@ -167,6 +180,30 @@ out:
     free(answers);
     free(formats);
     return status;
+}
+
+static void forget_unmeasured(struct qsv_pool *p)
+{
+    while (p->n > p->n_measured)
+        free(p->entries[--p->n].formats);
+}
+
+enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline)
+{
+    const uint32_t n = (uint32_t)(p->n - p->n_measured) + (baseline != NULL);
+    if (p->set == QSV_JUDGE && !p->n_measured)
+        return qsv_pool_certify(p, s, step, baseline);
+    if (!n || !p->n_measured || qsv_budget_allows(s, n, p->set, p->n_images))
+        return measure(p, s, step, false, baseline);
+    forget_unmeasured(p);
+    return qsv_budget_end(s, step, n, p->set, p->n_images);
+}
+
+enum qsv_status qsv_pool_certify(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline)
+{
+    return measure(p, s, step, true, baseline);
 }
 
 size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec)

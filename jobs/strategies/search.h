@@ -16,7 +16,8 @@ struct qsv_search { /* a search in progress; all pointers are the caller's */
     struct qsv_error *err;
 };
 
-/* Asks the evaluator and keeps count in the selection. */
+/* Asks the evaluator and keeps count in the selection. QSV_EINPUT where the budget does not allow
+ * it: for questions that a search can't do without. */
 enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers);
@@ -63,8 +64,13 @@ enum qsv_status qsv_pool_add(struct qsv_pool *p, struct qsv_search *s, const uin
                              uint64_t parent, const char *what, size_t *index);
 
 /* Measures what has no metrics yet, with the baseline in the same question where `baseline` isn't
- * NULL. */
+ * NULL. Where the budget does not allow it the search is exhausted, and what has no metrics is in
+ * the pool no more; the first question of a pool can't be left out, and of one on the judging
+ * images it certifies. */
 enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline);
+/* The same, for what is selected: in any case, and not counted against the budget. */
+enum qsv_status qsv_pool_certify(struct qsv_pool *p, struct qsv_search *s, const char *step,
                                  struct qsv_metrics *baseline);
 
 /* The best measured entry; the earlier one where nothing tells two apart. */

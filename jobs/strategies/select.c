@@ -60,8 +60,8 @@ static enum qsv_status measure(struct qsv_qsvit *q, size_t *best)
     struct qsv_selection *out = q->search.out;
     struct qsv_metrics *baseline =
         q->final.set == QSV_JUDGE ? &out->baseline : &out->baseline_decided;
-    enum qsv_status status =
-        qsv_pool_measure(&q->final, &q->search, "select", first ? NULL : baseline);
+    enum qsv_status status = first ? qsv_pool_measure(&q->final, &q->search, "select", NULL)
+                                   : qsv_pool_certify(&q->final, &q->search, "select", baseline);
     if (status || first == q->final.n)
         return status;
     *best = qsv_pool_best(&q->final, q->search.spec);
@@ -157,7 +157,7 @@ static enum qsv_status select_judged(struct qsv_qsvit *q, const struct qsv_pool_
     enum qsv_status status =
         qsv_pool_add(&q->decided, &q->search, judged->formats, judged->parent, judged->what, &at);
     if (!status)
-        status = qsv_pool_measure(&q->decided, &q->search, "select", NULL);
+        status = qsv_pool_certify(&q->decided, &q->search, "select", NULL);
     return status ? status
                   : qsv_search_select(&q->search, judged, &q->decided.entries[at].metrics, true);
 }
@@ -167,7 +167,7 @@ enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q)
     size_t best = 0;
     enum qsv_status status = QSV_OK;
     memset(q->outlook.barred, 0, q->search.space->n_groups);
-    if (q->frontier && qsv_constraint_bounds_drop(q->search.spec))
+    if (q->frontier && qsv_constraint_bounds_drop(q->search.spec) && !q->search.out->exhausted)
         status = close_in(q, &best);
     if (!status)
         status = measure_best(q, &best);

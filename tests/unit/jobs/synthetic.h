@@ -148,13 +148,20 @@ static inline void answer_images(const struct world *w, const uint8_t *formats,
     }
 }
 
+static inline uint64_t world_count(void *context, enum qsv_image_set set, uint64_t n_images)
+{
+    const struct world *w = context;
+    const uint64_t all = w->n_images[w->decide_apart ? set : QSV_JUDGE];
+    return n_images && n_images < all ? n_images : all;
+}
+
 static inline void world_answer(const struct world *w, const uint8_t *formats,
                                 enum qsv_image_set set, uint64_t n_images, struct qsv_metrics *m)
 {
     enum qsv_image_set from = w->decide_apart ? set : QSV_JUDGE;
     uint64_t ac[MAX_LAYERS];
     *m = (struct qsv_metrics){.trial_id = qsv_setting_id(formats, w->n_layers)};
-    m->n_images = n_images && n_images < w->n_images[from] ? n_images : w->n_images[from];
+    m->n_images = world_count((void *)w, set, n_images);
     if (w->margin[from])
         answer_images(w, formats, from, m);
     else
@@ -305,8 +312,8 @@ static inline struct world *world_create(uint32_t n_layers, uint64_t seed)
     build_graph(w, &r);
     build_law(w, &r);
     build_spec(w);
-    w->evaluator =
-        (struct qsv_evaluator){.context = w, .evaluate = world_evaluate, .note = world_note};
+    w->evaluator = (struct qsv_evaluator){
+        .context = w, .evaluate = world_evaluate, .count = world_count, .note = world_note};
     return w;
 }
 

@@ -525,6 +525,30 @@ static void test_size_alone(void **state)
     assert_true(sum / 8 < 1.02);
 }
 
+/* A bound in bits a weight is the bound in bytes that it comes to: affines take the same at every
+ * format here. */
+static void test_bits_alone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct world *w = frontier_world(8, seed);
+        uint64_t affine = 0;
+        for (uint32_t l = 0; l < 8; l++)
+            affine += 8 * w->layers[l].out_ch;
+        w->spec.constraint.max_top1_drop = NAN;
+        w->spec.constraint.max_bytes = affine + w->model.graph.n_weights * 2 / 8;
+        struct qsv_selection bytes = search(w);
+        w->spec.constraint.max_bytes = 0;
+        w->spec.constraint.target_avg_bits = 2;
+        struct qsv_selection bits = search(w);
+        assert_true(bits.meets && bits.judged.bytes.avg_bits <= 2);
+        assert_int_equal(bits.trial_id, bytes.trial_id);
+        qsv_selection_fini(&bytes);
+        qsv_selection_fini(&bits);
+        world_destroy(w);
+    }
+}
+
 static void test_energy_alone(void **state)
 {
     (void)state;
@@ -710,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_same_answers_same_questions),
         cmocka_unit_test(test_the_unit_of_losses_is_of_no_account),
         cmocka_unit_test(test_size_alone),
+        cmocka_unit_test(test_bits_alone),
         cmocka_unit_test(test_energy_alone),
         cmocka_unit_test(test_pins_are_kept),
         cmocka_unit_test(test_groups_share_a_format),

@@ -317,6 +317,30 @@ static void test_size_alone(void **state)
     assert_true(sum / 8 < 1.01);
 }
 
+/* A bound in bits a weight is the bound in bytes that it comes to: affines take the same at every
+ * format here. */
+static void test_bits_alone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct world *w = world_create(8, seed);
+        uint64_t affine = 0;
+        for (uint32_t l = 0; l < 8; l++)
+            affine += 8 * w->layers[l].out_ch;
+        w->spec.constraint.max_top1_drop = NAN;
+        w->spec.constraint.max_bytes = affine + w->model.graph.n_weights * 3 / 8;
+        struct qsv_selection bytes = search(w);
+        w->spec.constraint.max_bytes = 0;
+        w->spec.constraint.target_avg_bits = 3;
+        struct qsv_selection bits = search(w);
+        assert_true(bits.meets && bits.judged.bytes.avg_bits <= 3);
+        assert_int_equal(bits.trial_id, bytes.trial_id);
+        qsv_selection_fini(&bytes);
+        qsv_selection_fini(&bits);
+        world_destroy(w);
+    }
+}
+
 static void test_energy(void **state)
 {
     (void)state;
@@ -456,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_pins_are_kept),
         cmocka_unit_test(test_groups_share_a_format),
         cmocka_unit_test(test_size_alone),
+        cmocka_unit_test(test_bits_alone),
         cmocka_unit_test(test_energy),
         cmocka_unit_test(test_size_and_drop_that_exclude_each_other),
         cmocka_unit_test(test_everything_narrow_holds),

@@ -1,0 +1,53 @@
+#include "runner/expense.h"
+
+static bool is_asked(const struct qsv_question *q, uint32_t n_asked, uint64_t trial_id)
+{
+    for (uint32_t i = 0; i < n_asked; i++)
+        if (q->trial_ids[i] == trial_id)
+            return true;
+    return false;
+}
+
+/* Whole networks that one trie of the settings takes. */
+static double count_networks(const struct qsv_question *q, uint32_t first)
+{
+    double n = 0;
+    for (uint32_t i = first; i < q->n_settings; i++)
+        n += i == first ? 1 : 1 - q->shared[i];
+    return n;
+}
+
+static enum qsv_status add_seconds(struct qsv_expense *e, const struct qsv_question *q,
+                                   uint64_t trial_id, const struct qsv_store *store,
+                                   struct qsv_error *err)
+{
+    for (uint32_t s = q->first_shard; s < q->first_shard + q->n_shards; s++) {
+        const struct qsv_record *r = qsv_store_find(store, trial_id, s);
+        if (!r || qsv_index_find(&e->seen, trial_id, s) != QSV_INDEX_NONE)
+            continue;
+        if (!qsv_index_add(&e->seen, trial_id, s, 0))
+            return qsv_fail_memory(err, "what a search has asked");
+        e->sum.worker_s += r->wall_s;
+    }
+    return QSV_OK;
+}
+
+enum qsv_status qsv_expense_add(struct qsv_expense *e, const struct qsv_question *q,
+                                uint32_t n_asked, const struct qsv_store *store,
+                                struct qsv_error *err)
+{
+    enum qsv_status st = QSV_OK;
+    /* The baseline is in every question, for comparison. */
+    const uint32_t first = is_asked(q, n_asked, q->settings[0].trial_id) ? 0 : 1;
+    e->sum.image_forwards += n_asked * q->n_images;
+    e->sum.trie_forwards += count_networks(q, first) * (double)q->n_images;
+    for (uint32_t i = first; i < q->n_settings && !st; i++)
+        st = add_seconds(e, q, q->settings[i].trial_id, store, err);
+    return st;
+}
+
+void qsv_expense_fini(struct qsv_expense *e)
+{
+    qsv_index_fini(&e->seen);
+    *e = (struct qsv_expense){0};
+}
