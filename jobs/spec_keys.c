@@ -70,12 +70,12 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .standard = "200", .help = "most rounds of step 3; 0: keep the base settings"},
     {"search.beam_width", COUNT32(search.beam_width, 1, 64), .unit = "settings", .standard = "4",
      .help = "settings that the beam strategy keeps side by side"},
-    {"search.gate_images", COUNT(search.gate_images, 0, MAX_U32), .unit = "images",
+    {"search.drift_images", COUNT(search.drift_images, 0, MAX_U32), .unit = "images",
      .standard = "128",
      .help = "images on which greedy and beam measure drift before accuracy; 0: all that decide"},
-    {"search.gate_drift", REAL(search.gate_drift, 0, 1e6), .standard = "1",
-     .help = "most drift that greedy and beam measure further, as a multiple of that of the widest "
-             "uniform setting that fails"},
+    {"search.max_drift", REAL(search.max_drift, 0, 1e6), .standard = "1",
+     .help = "most drift in greedy and beam, as a multiple of that of the widest uniform setting "
+             "that fails"},
     {"search.max_evaluations", COUNT(search.max_evaluations, 0, 1000000), .unit = "settings",
      .standard = "0",
      .help = "settings that the random strategy tries; 0: as many as qsvit spent in this run"},

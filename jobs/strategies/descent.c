@@ -180,7 +180,7 @@ enum qsv_status qsv_descent_search(const struct qsv_space *space, const struct q
     struct qsv_descent d = {
         .search = {space, spec, evaluator, out, err},
         .bounds = *spec,
-        .gated = {.set = QSV_DECIDE, .n_images = spec->search.gate_images},
+        .gated = {.set = QSV_DECIDE, .n_images = spec->search.drift_images},
         .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
         .judged = {.set = QSV_JUDGE},
         .width = width,

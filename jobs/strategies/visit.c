@@ -226,7 +226,7 @@ static bool is_in_beam(const struct qsv_descent *d, size_t entry)
  * fail. */
 static enum qsv_status set_gate(struct qsv_descent *d, const struct qsv_pool_entry *failed)
 {
-    const double ratio = d->search.spec->search.gate_drift;
+    const double ratio = d->search.spec->search.max_drift;
     size_t at;
     enum qsv_status status =
         qsv_pool_add(&d->gated, &d->search, failed->formats, failed->parent, failed->what, &at);

@@ -295,8 +295,8 @@ static inline void build_spec(struct world *w)
     w->spec.search.candidates = 8;
     w->spec.search.max_rounds = 8;
     w->spec.search.beam_width = 4;
-    w->spec.search.gate_images = 128;
-    w->spec.search.gate_drift = 1;
+    w->spec.search.drift_images = 128;
+    w->spec.search.max_drift = 1;
     w->spec.search.seed = 1;
     w->spec.constraint.max_top1_drop = 1.5;
     w->spec.constraint.max_energy_pj = NAN;

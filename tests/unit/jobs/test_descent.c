@@ -176,8 +176,8 @@ static void test_the_gate_stops_what_drifts_before_it_is_measured(void **state)
         struct world *w = world_create(16, 3);
         struct qsv_selection s;
         uint8_t uniform = QSV_F32;
-        w->spec.search.gate_images = 100;
-        w->spec.search.gate_drift = 0.9;
+        w->spec.search.drift_images = 100;
+        w->spec.search.max_drift = 0.9;
         for (uint32_t f = QSV_F16; f < QSV_N_FORMATS; f++)
             w->kl[9][f] *= 1e-3;
         w->drift[9] = 3e4;
@@ -208,7 +208,7 @@ static void test_the_gate_stops_what_drifts_before_it_is_measured(void **state)
         free(seen);
         qsv_selection_fini(&s);
 
-        w->spec.search.gate_drift = 1e6; /* an open gate */
+        w->spec.search.max_drift = 1e6; /* an open gate */
         s = search(w, names[i]);
         assert_true(s.formats[9] > uniform);
         qsv_selection_fini(&s);

@@ -52,8 +52,8 @@ static void test_unknown_keys(void **state)
         {LEAST "search:\n  seed: 1\n  max_round: 2\n",
          "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
          "formats, "
-         "sensitivity_images, decision_images, candidates, max_rounds, max_evaluations, seed; did "
-         "you mean 'max_rounds'?"},
+         "sensitivity_images, decision_images, candidates, max_rounds, beam_width, drift_images, "
+         "max_drift, max_evaluations, seed; did you mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
          "max_bytes, max_energy_pj; did you mean 'max_top1_drop'?"},
@@ -210,6 +210,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.decision_images, 0);
     assert_int_equal(s->search.candidates, 4);
     assert_int_equal(s->search.max_rounds, 200);
+    assert_int_equal(s->search.beam_width, 4);
+    assert_int_equal(s->search.drift_images, 128);
+    assert_true(s->search.max_drift == 1);
     assert_int_equal(s->search.max_evaluations, 0);
     assert_int_equal(s->search.seed, 1);
     assert_string_equal(s->quantizer.name, "round");
@@ -255,7 +258,8 @@ static void test_every_key(void **state)
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
         "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
-        "  max_evaluations: 13, seed: 4294967295}\n"
+        "  beam_width: 64, drift_images: 15, max_drift: 0.75, max_evaluations: 13, seed: "
+        "4294967295}\n"
         "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
         "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
@@ -302,6 +306,9 @@ static void test_every_key(void **state)
     assert_int_equal(s->search.decision_images, 10);
     assert_int_equal(s->search.candidates, 11);
     assert_int_equal(s->search.max_rounds, 12);
+    assert_int_equal(s->search.beam_width, 64);
+    assert_int_equal(s->search.drift_images, 15);
+    assert_true(s->search.max_drift == 0.75);
     assert_int_equal(s->search.max_evaluations, 13);
     assert_int_equal(s->search.seed, 4294967295u);
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MAX);
