@@ -4,9 +4,9 @@
 . tests/lib.sh
 . tests/mpi/sweep.sh
 
-# name, run: it ended as the first one did
+# name, run[, other]: it ended as the other one did, the first
 equal() {
-    run "$QSVIT" diff "$TMP/alone" "$TMP/$2"
+    run "$QSVIT" diff "$TMP/${3:-alone}" "$TMP/$2"
     if [ "$status" = 0 ]; then
         pass "$1"
     else
@@ -23,6 +23,15 @@ for n in 2 3 8; do
     same "$n ranks run" 0 "$status"
     equal "$n ranks give the same" "ranks$n"
 done
+
+for strategy in greedy beam; do
+    for n in 1 3; do
+        run "$QSVIT" run "$(strategy=$strategy ranks=$n spec "$strategy$n")"
+        same "$strategy runs on $n ranks" 0 "$status"
+    done
+    equal "$strategy gives the same on 3 ranks" "${strategy}3" "${strategy}1"
+done
+unset strategy
 
 for n in 1 3; do
     run env -u OMP_NUM_THREADS "$QSVIT" run "$(ranks=$n threads=2 spec "threads$n")"
