@@ -1,6 +1,6 @@
 /* Levels of a descent, from the whole network to the search's groups. A level ends with its best
  * setting on all judging images. Where that fails, the deciding images have promised too much: they
- * are held to less, in proportion, and the level is done again from where it began. */
+ * are held to less, and the level is done again from where it began. */
 #include "jobs/strategies/descent.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
 
-enum { MAX_TRIES = 5 }; /* of a level */
+enum { MAX_TRIES = 5 }; /* of a level below the network */
 
 static enum qsv_level last_level(const struct qsv_spec *spec)
 {
@@ -67,24 +67,27 @@ static enum qsv_status judge(struct qsv_descent *d, size_t entry, size_t *judged
 }
 
 /* A bound for the deciding images, by what came of a setting that was within it there and beyond
- * the given limit on the judging images: one that this setting exceeds. */
-static double tighten(double bound, double decided, double limit, double judged)
+ * the given limit on the judging images: one that this setting exceeds, and in proportion. Of few
+ * uniform settings each is judged in turn. */
+static double tighten(enum qsv_level level, double decided, double limit, double judged)
 {
-    return fmin(fmin(bound, fmax(decided, 0)) * limit / judged, nextafter(decided, -INFINITY));
+    const double below = nextafter(decided, -INFINITY);
+    return level == QSV_NETWORK_LEVEL ? below : fmin(fmax(decided, 0) * limit / judged, below);
 }
 
-static enum qsv_status tighten_bounds(struct qsv_descent *d, const struct qsv_metrics *decided,
+static enum qsv_status tighten_bounds(struct qsv_descent *d, enum qsv_level level,
+                                      const struct qsv_metrics *decided,
                                       const struct qsv_metrics *judged)
 {
     const struct qsv_spec *given = d->search.spec;
     if (!qsv_constraint_drop_met(given, judged))
         d->bounds.constraint.max_top1_drop =
-            tighten(d->bounds.constraint.max_top1_drop, qsv_metrics_top1_drop(decided),
-                    given->constraint.max_top1_drop, qsv_metrics_top1_drop(judged));
+            tighten(level, qsv_metrics_top1_drop(decided), given->constraint.max_top1_drop,
+                    qsv_metrics_top1_drop(judged));
     if (!qsv_constraint_energy_met(given, judged))
         d->bounds.constraint.max_energy_pj =
-            tighten(d->bounds.constraint.max_energy_pj, decided->energy.total_pj,
-                    given->constraint.max_energy_pj, judged->energy.total_pj);
+            tighten(level, decided->energy.total_pj, given->constraint.max_energy_pj,
+                    judged->energy.total_pj);
     struct qsv_strbuf bounds = {0};
     qsv_constraint_print(&bounds, &d->bounds);
     enum qsv_status status =
@@ -109,7 +112,7 @@ static enum qsv_status descend(struct qsv_descent *d, enum qsv_level level, cons
 }
 
 /* Judges what a level has found; *again: it must be done again, held to less. */
-static enum qsv_status judge_level(struct qsv_descent *d, bool *again)
+static enum qsv_status judge_level(struct qsv_descent *d, enum qsv_level level, bool *again)
 {
     const bool by_drop = qsv_constraint_bounds_drop(&d->bounds);
     const size_t best = by_drop ? d->beam[0] : qsv_pool_best(&d->decided, &d->bounds);
@@ -121,7 +124,8 @@ static enum qsv_status judge_level(struct qsv_descent *d, bool *again)
     if (status || qsv_constraint_holds(d->search.spec, &d->judged.entries[judged].metrics))
         return status;
     *again = true;
-    return tighten_bounds(d, &d->decided.entries[best].metrics, &d->judged.entries[judged].metrics);
+    return tighten_bounds(d, level, &d->decided.entries[best].metrics,
+                          &d->judged.entries[judged].metrics);
 }
 
 static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
@@ -131,17 +135,18 @@ static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
     size_t *first = qsv_alloc(n_first, sizeof *first);
     enum qsv_status status =
         order && first ? QSV_OK : qsv_fail_memory(d->search.err, "a level of the search");
+    const uint32_t tries = level == QSV_NETWORK_LEVEL ? d->n_options : MAX_TRIES;
     bool again = true;
     if (!status) {
         memcpy(first, d->beam, n_first * sizeof *first);
         status = qsv_descent_rank(d, level, order);
     }
-    for (int i = 0; i < MAX_TRIES && again && !status; i++) {
+    for (uint32_t i = 0; i < tries && again && !status; i++) {
         memcpy(d->beam, first, n_first * sizeof *first);
         d->n_beam = n_first;
         status = descend(d, level, order);
         if (!status)
-            status = judge_level(d, &again);
+            status = judge_level(d, level, &again);
     }
     if (!status && again) {
         memcpy(d->beam, first, n_first * sizeof *first);
