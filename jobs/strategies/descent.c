@@ -1,6 +1,7 @@
 /* Levels of a descent, from the whole network to the search's groups. A level ends with its best
  * setting on all judging images. Where that fails, the deciding images have promised too much: they
- * are held to less, and the level is done again from where it began. */
+ * are held to less, and the level is done again from where it began. Only the network level, whose
+ * settings are few and far apart, is done again without that one. */
 #include "jobs/strategies/descent.h"
 
 #include <math.h>
@@ -67,27 +68,23 @@ static enum qsv_status judge(struct qsv_descent *d, size_t entry, size_t *judged
 }
 
 /* A bound for the deciding images, by what came of a setting that was within it there and beyond
- * the given limit on the judging images: one that this setting exceeds, and in proportion. Of few
- * uniform settings each is judged in turn. */
-static double tighten(enum qsv_level level, double decided, double limit, double judged)
+ * the given limit on the judging images: in proportion, and one that this setting exceeds. */
+static double tighten(double decided, double limit, double judged)
 {
-    const double below = nextafter(decided, -INFINITY);
-    return level == QSV_NETWORK_LEVEL ? below : fmin(fmax(decided, 0) * limit / judged, below);
+    return fmin(fmax(decided, 0) * limit / judged, nextafter(decided, -INFINITY));
 }
 
-static enum qsv_status tighten_bounds(struct qsv_descent *d, enum qsv_level level,
-                                      const struct qsv_metrics *decided,
+static enum qsv_status tighten_bounds(struct qsv_descent *d, const struct qsv_metrics *decided,
                                       const struct qsv_metrics *judged)
 {
     const struct qsv_spec *given = d->search.spec;
     if (!qsv_constraint_drop_met(given, judged))
         d->bounds.constraint.max_top1_drop =
-            tighten(level, qsv_metrics_top1_drop(decided), given->constraint.max_top1_drop,
+            tighten(qsv_metrics_top1_drop(decided), given->constraint.max_top1_drop,
                     qsv_metrics_top1_drop(judged));
     if (!qsv_constraint_energy_met(given, judged))
-        d->bounds.constraint.max_energy_pj =
-            tighten(level, decided->energy.total_pj, given->constraint.max_energy_pj,
-                    judged->energy.total_pj);
+        d->bounds.constraint.max_energy_pj = tighten(
+            decided->energy.total_pj, given->constraint.max_energy_pj, judged->energy.total_pj);
     struct qsv_strbuf bounds = {0};
     qsv_constraint_print(&bounds, &d->bounds);
     enum qsv_status status =
@@ -114,18 +111,22 @@ static enum qsv_status descend(struct qsv_descent *d, enum qsv_level level, cons
 /* Judges what a level has found; *again: it must be done again, held to less. */
 static enum qsv_status judge_level(struct qsv_descent *d, enum qsv_level level, bool *again)
 {
-    const bool by_drop = qsv_constraint_bounds_drop(&d->bounds);
-    const size_t best = by_drop ? d->beam[0] : qsv_pool_best(&d->decided, &d->bounds);
+    const struct qsv_spec *given = d->search.spec;
+    const size_t best =
+        qsv_constraint_bounds_drop(given) ? d->beam[0] : qsv_pool_best(&d->decided, &d->bounds);
+    const struct qsv_metrics *m;
     size_t judged = 0;
     *again = false;
     if (!qsv_constraint_holds(&d->bounds, &d->decided.entries[best].metrics))
         return QSV_OK; /* finer levels may go on from there */
     enum qsv_status status = judge(d, best, &judged);
-    if (status || qsv_constraint_holds(d->search.spec, &d->judged.entries[judged].metrics))
+    if (status)
         return status;
-    *again = true;
-    return tighten_bounds(d, level, &d->decided.entries[best].metrics,
-                          &d->judged.entries[judged].metrics);
+    m = &d->judged.entries[judged].metrics;
+    *again = !qsv_constraint_holds(given, m);
+    if (!*again || (level == QSV_NETWORK_LEVEL && !qsv_constraint_drop_met(given, m)))
+        return QSV_OK; /* uniform settings are judged in turn */
+    return tighten_bounds(d, &d->decided.entries[best].metrics, m);
 }
 
 static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)

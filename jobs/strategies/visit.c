@@ -179,11 +179,23 @@ struct visit {
     size_t n_stopped, n_measured, n_accepted;
 };
 
-/* Where the drop is bounded: holds it. Otherwise a setting that fits needs no lowering. */
-static bool accepts(const struct qsv_descent *d, const struct qsv_metrics *m)
+static bool has_failed(const struct qsv_descent *d, const struct qsv_pool_entry *e)
 {
-    return qsv_constraint_bounds_drop(&d->bounds) ? qsv_constraint_drop_met(&d->bounds, m)
-                                                  : !qsv_constraint_holds(&d->bounds, m);
+    for (size_t i = 0; i < d->judged.n_measured; i++) {
+        const struct qsv_metrics *m = &d->judged.entries[i].metrics;
+        if (m->trial_id == e->metrics.trial_id)
+            return !qsv_constraint_drop_met(d->search.spec, m);
+    }
+    return false;
+}
+
+/* Where the drop is bounded: holds it, as far as is known. Otherwise a setting that fits needs no
+ * lowering. */
+static bool accepts(const struct qsv_descent *d, const struct qsv_pool_entry *e)
+{
+    if (!qsv_constraint_bounds_drop(&d->bounds))
+        return !qsv_constraint_holds(&d->bounds, &e->metrics);
+    return qsv_constraint_drop_met(&d->bounds, &e->metrics) && !has_failed(d, e);
 }
 
 /* Lowers the unit in the beam's entries from `first` on. lowered [n_beam - first]: of those that
@@ -249,7 +261,7 @@ static enum qsv_status step_down(struct qsv_descent *d, struct visit *v, size_t 
     enum qsv_status status = measure_lowered(d, v, first, lowered, &n_passed);
     for (size_t i = 0; i < n_passed && !status; i++) {
         const struct qsv_pool_entry *e = &d->decided.entries[lowered[i]];
-        if (!accepts(d, &e->metrics)) {
+        if (!accepts(d, e)) {
             if (v->level == QSV_NETWORK_LEVEL && qsv_constraint_bounds_drop(&d->bounds))
                 status = set_gate(d, e);
             continue;
