@@ -129,6 +129,12 @@ static enum qsv_status judge_level(struct qsv_descent *d, enum qsv_level level, 
     return tighten_bounds(d, &d->decided.entries[best].metrics, m);
 }
 
+static void set_beam(struct qsv_descent *d, const size_t *entries, size_t n)
+{
+    memcpy(d->beam, entries, n * sizeof *entries);
+    d->n_beam = n;
+}
+
 static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
 {
     const size_t n_first = d->n_beam;
@@ -143,16 +149,13 @@ static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
         status = qsv_descent_rank(d, level, order);
     }
     for (uint32_t i = 0; i < tries && again && !status; i++) {
-        memcpy(d->beam, first, n_first * sizeof *first);
-        d->n_beam = n_first;
+        set_beam(d, first, n_first);
         status = descend(d, level, order);
         if (!status)
             status = judge_level(d, level, &again);
     }
-    if (!status && again) {
-        memcpy(d->beam, first, n_first * sizeof *first);
-        d->n_beam = n_first;
-    }
+    if (!status && again)
+        set_beam(d, first, n_first);
     free(order);
     free(first);
     return status;
