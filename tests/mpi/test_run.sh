@@ -24,14 +24,13 @@ for n in 2 3 8; do
     equal "$n ranks give the same" "ranks$n"
 done
 
-for strategy in greedy beam; do
+for name in greedy beam; do
     for n in 1 3; do
-        run "$QSVIT" run "$(strategy=$strategy ranks=$n spec "$strategy$n")"
-        same "$strategy runs on $n ranks" 0 "$status"
+        run "$QSVIT" run "$(strategy=$name ranks=$n spec "$name$n")"
+        same "$name runs on $n ranks" 0 "$status"
     done
-    equal "$strategy gives the same on 3 ranks" "${strategy}3" "${strategy}1"
+    equal "$name gives the same on 3 ranks" "${name}3" "${name}1"
 done
-unset strategy
 
 for n in 1 3; do
     run env -u OMP_NUM_THREADS "$QSVIT" run "$(ranks=$n threads=2 spec "threads$n")"

@@ -330,6 +330,57 @@ static void test_deciding_images_that_promise_too_much(void **state)
     }
 }
 
+/* All layers at int2, which the deciding images like better than int3, fail on the judging ones. */
+static enum qsv_status dislike_int2(void *context, const char *step, const struct qsv_trial *trials,
+                                    uint32_t n, enum qsv_image_set set, uint64_t n_images,
+                                    struct qsv_metrics *out, struct qsv_error *err)
+{
+    const struct world *w = ((struct seen *)context)->w;
+    enum qsv_status status = see(context, step, trials, n, set, n_images, out, err);
+    for (uint32_t i = 0; i < n && set == QSV_JUDGE; i++) {
+        bool all = true;
+        for (uint32_t l = 0; l < w->n_layers; l++)
+            all &= trials[i].formats[l] == QSV_INT2;
+        out[i].n_only_baseline += all ? 200 : 0;
+    }
+    return status;
+}
+
+/* Then int3 is where finer levels begin, though no bound that excludes int2 admits it. */
+static void test_uniform_settings_are_judged_in_turn(void **state)
+{
+    (void)state;
+    static const uint8_t formats[] = {QSV_INT6, QSV_INT4, QSV_INT3, QSV_INT2};
+    static const double drops[] = {0.1, 0.3, 1.2, 1.0};
+    for (size_t i = 0; i < N_NAMES; i++) {
+        struct world *w = world_create(16, 2);
+        struct seen *seen = calloc(1, sizeof *seen);
+        assert_non_null(seen);
+        for (uint32_t l = 0; l < 16; l++)
+            for (int f = 0; f < 4; f++)
+                w->kl[l][formats[f]] = drops[f] / w->slope / 16;
+        seen->w = w;
+        w->spec.search.beam_width = 1;
+        w->spec.search.max_drift = 100;
+        w->evaluator =
+            (struct qsv_evaluator){.context = seen, .evaluate = dislike_int2, .note = forward_note};
+        struct qsv_selection s = search(w, names[i]);
+        uint32_t finer = 0;
+        assert_true(s.meets);
+        for (uint32_t q = 0; q < seen->n; q++) {
+            if (strcmp(seen->step[q], "stage") != 0)
+                continue;
+            finer++;
+            for (uint32_t l = 0; l < 16; l++)
+                assert_true(seen->formats[q][l] >= QSV_INT3);
+        }
+        assert_true(finer > 0);
+        free(seen);
+        qsv_selection_fini(&s);
+        world_destroy(w);
+    }
+}
+
 static void test_a_bound_of_nothing(void **state)
 {
     (void)state;
@@ -536,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_same_answers_same_questions),
         cmocka_unit_test(test_no_question_comes_twice),
         cmocka_unit_test(test_deciding_images_that_promise_too_much),
+        cmocka_unit_test(test_uniform_settings_are_judged_in_turn),
         cmocka_unit_test(test_a_bound_of_nothing),
         cmocka_unit_test(test_size_alone),
         cmocka_unit_test(test_energy),
