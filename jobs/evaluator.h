@@ -20,7 +20,8 @@ struct qsv_trial {
 
 /* What a step found and decided, for /steps and the log. */
 struct qsv_step {
-    const char *name;     /* "baseline", "sensitivity", "base", "guided", "select", "verify" */
+    const char *name;     /* "baseline", "sensitivity", "base", "guided", "gate", "network",
+                             "stage", "block", "layer", "select", "verify" */
     uint64_t trial_id;    /* the trial it is about; 0: none */
     const char *decision; /* "base", "raise", "lower", "reject", "select" ... */
     const char *why;      /* one line with figures */

@@ -66,6 +66,11 @@ struct qsv_spec {
         uint64_t selection_images;   /* that decide what is selected; 0: all there are */
         uint32_t candidates;         /* evaluated at once in steps 2 and 3 */
         uint32_t max_rounds;         /* of step 3 */
+        uint32_t beam_width;         /* settings that `beam` keeps */
+        uint64_t drift_images;       /* that drift is measured on, by greedy and beam; 0: all that
+                                       decide */
+        double max_drift;            /* most drift of their candidates, as a multiple of that of the
+                                         widest uniform setting that fails */
         uint64_t max_evaluations;    /* trials of the random strategy; 0: as many as qsvit spent in
                                         this run */
         uint64_t max_image_forwards; /* images x settings that may be asked for; 0: no limit */

@@ -26,6 +26,9 @@ static enum qsv_status hash(uint64_t *out, const struct qsv_spec *s, struct qsv_
     qsv_hash_add_u64(h, s->search.selection_images);
     qsv_hash_add_u64(h, s->search.candidates);
     qsv_hash_add_u64(h, s->search.max_rounds);
+    qsv_hash_add_u64(h, s->search.beam_width);
+    qsv_hash_add_u64(h, s->search.drift_images);
+    qsv_hash_add(h, &s->search.max_drift, sizeof s->search.max_drift);
     qsv_hash_add_u64(h, s->search.max_evaluations);
     qsv_hash_add_u64(h, s->search.seed);
     qsv_hash_add(h, &s->constraint.max_top1_drop, sizeof s->constraint.max_top1_drop);

@@ -53,7 +53,8 @@ static void test_unknown_keys(void **state)
          "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
          "formats, "
          "sensitivity_images, decision_images, selection_images, candidates, max_rounds, "
-         "max_evaluations, max_image_forwards, seed; did you mean 'max_rounds'?"},
+         "beam_width, drift_images, max_drift, max_evaluations, max_image_forwards, seed; did you "
+         "mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
          "max_bytes, target_avg_bits, max_energy_pj, margin, reserve; did you mean 'max_top1_drop'?"},
@@ -214,6 +215,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.decision_images, 0);
     assert_int_equal(s->search.candidates, 4);
     assert_int_equal(s->search.max_rounds, 200);
+    assert_int_equal(s->search.beam_width, 4);
+    assert_int_equal(s->search.drift_images, 128);
+    assert_true(s->search.max_drift == 1);
     assert_int_equal(s->search.max_evaluations, 0);
     assert_int_equal(s->search.max_image_forwards, 0);
     assert_int_equal(s->search.seed, 1);
@@ -261,7 +265,8 @@ static void test_every_key(void **state)
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
         "search: {strategy: random, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, selection_images: 16, candidates: 11,\n"
-        "  max_rounds: 12, max_evaluations: 13, max_image_forwards: 15, seed: 4294967295}\n"
+        "  max_rounds: 12, beam_width: 64, drift_images: 17, max_drift: 0.75,\n"
+        "  max_evaluations: 13, max_image_forwards: 15, seed: 4294967295}\n"
         "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
         "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992,\n"
         "  target_avg_bits: 2.5, max_energy_pj: 2.5e7, margin: 1.5, reserve: 0.125}\n"
@@ -310,6 +315,9 @@ static void test_every_key(void **state)
     assert_int_equal(s->search.selection_images, 16);
     assert_int_equal(s->search.candidates, 11);
     assert_int_equal(s->search.max_rounds, 12);
+    assert_int_equal(s->search.beam_width, 64);
+    assert_int_equal(s->search.drift_images, 17);
+    assert_true(s->search.max_drift == 0.75);
     assert_int_equal(s->search.max_evaluations, 13);
     assert_int_equal(s->search.max_image_forwards, 15);
     assert_int_equal(s->search.seed, 4294967295u);
@@ -326,7 +334,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 18);
+    assert_int_equal(s->pins[2].line, 19);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;
