@@ -1,7 +1,7 @@
-/* Levels of a descent, from the whole network to the search's groups. A level ends with its best
- * setting on all judging images. Where that fails, the deciding images have promised too much: they
- * are held to less, and the level is done again from where it began. Only the network level, whose
- * settings are few and far apart, is done again without that one. */
+/* Levels of a descent, from the whole network to the search's groups, and what is selected in the
+ * end: deciding images that lowered every unit for as long as they allowed it have promised too
+ * much, so the way down is gone back, on all images that decide the selection, to where it holds.
+ */
 #include "jobs/strategies/descent.h"
 
 #include <math.h>
@@ -10,8 +10,6 @@
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
-
-enum { MAX_TRIES = 5 }; /* of a level below the network */
 
 static enum qsv_level last_level(const struct qsv_spec *spec)
 {
@@ -35,8 +33,20 @@ static void descent_fini(struct qsv_descent *d)
 {
     qsv_pool_fini(&d->gated);
     qsv_pool_fini(&d->decided);
-    qsv_pool_fini(&d->judged);
+    qsv_pool_fini(&d->final);
     free(d->beam);
+    free(d->trail);
+}
+
+static enum qsv_status extend_trail(struct qsv_descent *d)
+{
+    const size_t best = d->beam[0];
+    if (d->n_trail && d->trail[d->n_trail - 1] == best)
+        return QSV_OK;
+    if (!qsv_grow(&d->trail, &d->trail_capacity, d->n_trail + 1, sizeof *d->trail))
+        return qsv_fail_memory(d->search.err, "the way down");
+    d->trail[d->n_trail++] = best;
+    return QSV_OK;
 }
 
 static enum qsv_status begin(struct qsv_descent *d)
@@ -50,136 +60,77 @@ static enum qsv_status begin(struct qsv_descent *d)
         qsv_pool_add(&d->decided, s, formats, 0, "no group quantized", &d->beam[0]);
     free(formats);
     d->n_beam = 1;
-    return status ? status : qsv_pool_measure(&d->decided, s, "network", &s->out->baseline_decided);
-}
-
-/* Measures an entry of decided on all judging images; *judged becomes its place among these. */
-static enum qsv_status judge(struct qsv_descent *d, size_t entry, size_t *judged)
-{
-    struct qsv_search *s = &d->search;
-    const struct qsv_pool_entry *e = &d->decided.entries[entry];
-    const size_t n = d->judged.n_measured;
-    enum qsv_status status = qsv_pool_add(&d->judged, s, e->formats, e->parent, e->what, judged);
     if (!status)
-        status = qsv_pool_measure(&d->judged, s, "select", n ? NULL : &s->out->baseline);
-    if (status || *judged < n)
-        return status;
-    return qsv_search_note_entry(s, "select", &d->judged.entries[*judged]);
-}
-
-/* A bound for the deciding images, by what came of a setting that was within it there and beyond
- * the given limit on the judging images: in proportion, and one that this setting exceeds. */
-static double tighten(double decided, double limit, double judged)
-{
-    return fmin(fmax(decided, 0) * limit / judged, nextafter(decided, -INFINITY));
-}
-
-static enum qsv_status tighten_bounds(struct qsv_descent *d, const struct qsv_metrics *decided,
-                                      const struct qsv_metrics *judged)
-{
-    const struct qsv_spec *given = d->search.spec;
-    if (!qsv_constraint_drop_met(given, judged))
-        d->bounds.constraint.max_top1_drop =
-            tighten(qsv_metrics_top1_drop(decided), given->constraint.max_top1_drop,
-                    qsv_metrics_top1_drop(judged));
-    if (!qsv_constraint_energy_met(given, judged))
-        d->bounds.constraint.max_energy_pj = tighten(
-            decided->energy.total_pj, given->constraint.max_energy_pj, judged->energy.total_pj);
-    struct qsv_strbuf bounds = {0};
-    qsv_constraint_print(&bounds, &d->bounds);
-    enum qsv_status status =
-        bounds.failed ? qsv_fail_memory(d->search.err, "a note")
-                      : qsv_search_note(&d->search, "select", judged->trial_id, "tighten",
-                                        "deciding images promise too much and are held to less: %s",
-                                        bounds.text);
-    qsv_strbuf_fini(&bounds);
-    return status;
+        status = qsv_pool_measure(&d->decided, s, "network", &s->out->baseline_decided);
+    return status ? status : extend_trail(d);
 }
 
 /* Lowers units in their order, each until it is refused. */
-static enum qsv_status descend(struct qsv_descent *d, enum qsv_level level, const uint32_t *order)
-{
-    const uint32_t n = qsv_level_size(d->search.space, level);
-    enum qsv_status status = QSV_OK;
-    if (level == QSV_NETWORK_LEVEL)
-        d->most_drift = INFINITY;
-    for (uint32_t i = 0; i < n && !status; i++)
-        status = qsv_descent_visit(d, level, order[i]);
-    return status;
-}
-
-/* Judges what a level has found; *again: it must be done again, held to less. */
-static enum qsv_status judge_level(struct qsv_descent *d, enum qsv_level level, bool *again)
-{
-    const struct qsv_spec *given = d->search.spec;
-    const size_t best =
-        qsv_constraint_bounds_drop(given) ? d->beam[0] : qsv_pool_best(&d->decided, &d->bounds);
-    const struct qsv_metrics *m;
-    size_t judged = 0;
-    *again = false;
-    if (!qsv_constraint_holds(&d->bounds, &d->decided.entries[best].metrics))
-        return QSV_OK; /* finer levels may go on from there */
-    enum qsv_status status = judge(d, best, &judged);
-    if (status)
-        return status;
-    m = &d->judged.entries[judged].metrics;
-    *again = !qsv_constraint_holds(given, m);
-    if (!*again || (level == QSV_NETWORK_LEVEL && !qsv_constraint_drop_met(given, m)))
-        return QSV_OK; /* uniform settings are judged in turn */
-    return tighten_bounds(d, &d->decided.entries[best].metrics, m);
-}
-
-static void set_beam(struct qsv_descent *d, const size_t *entries, size_t n)
-{
-    memcpy(d->beam, entries, n * sizeof *entries);
-    d->n_beam = n;
-}
-
 static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
 {
-    const size_t n_first = d->n_beam;
-    uint32_t *order = qsv_alloc(qsv_level_size(d->search.space, level), sizeof *order);
-    size_t *first = qsv_alloc(n_first, sizeof *first);
-    enum qsv_status status =
-        order && first ? QSV_OK : qsv_fail_memory(d->search.err, "a level of the search");
-    const uint32_t tries = level == QSV_NETWORK_LEVEL ? d->n_options : MAX_TRIES;
-    bool again = true;
-    if (!status) {
-        memcpy(first, d->beam, n_first * sizeof *first);
-        status = qsv_descent_rank(d, level, order);
-    }
-    for (uint32_t i = 0; i < tries && again && !status; i++) {
-        set_beam(d, first, n_first);
-        status = descend(d, level, order);
+    const uint32_t n = qsv_level_size(d->search.space, level);
+    uint32_t *order = qsv_alloc(n, sizeof *order);
+    enum qsv_status status = order ? qsv_descent_rank(d, level, order)
+                                   : qsv_fail_memory(d->search.err, "a level of the search");
+    for (uint32_t i = 0; i < n && !status; i++) {
+        status = qsv_descent_visit(d, level, order[i]);
         if (!status)
-            status = judge_level(d, level, &again);
+            status = extend_trail(d);
     }
-    if (!status && again)
-        set_beam(d, first, n_first);
     free(order);
-    free(first);
     return status;
 }
 
-/* The best of what was judged; where nothing holds, with the nearest of what was not, and what is
- * not quantized at all. */
+/* Measures an entry of decided on all images that decide the selection; *at: its place among these.
+ */
+static enum qsv_status measure(struct qsv_descent *d, size_t entry, size_t *at)
+{
+    struct qsv_search *s = &d->search;
+    struct qsv_selection *out = s->out;
+    const struct qsv_pool_entry *e = &d->decided.entries[entry];
+    struct qsv_metrics *baseline =
+        d->final.set == QSV_JUDGE ? &out->baseline : &out->baseline_decided;
+    const size_t n = d->final.n_measured;
+    enum qsv_status status = qsv_pool_add(&d->final, s, e->formats, e->parent, e->what, at);
+    if (!status)
+        status = qsv_pool_measure(&d->final, s, "select", n ? NULL : baseline);
+    return status ? status : qsv_search_note_entry(s, "select", &d->final.entries[*at]);
+}
+
+/* The last setting of the way down that holds, by halving; its beginning where none is found. */
+static enum qsv_status go_back(struct qsv_descent *d, size_t *entry, size_t *at)
+{
+    size_t holds = 0, fails = d->n_trail, next = d->n_trail - 1;
+    enum qsv_status status = QSV_OK;
+    while (!status && fails - holds > 1) {
+        status = measure(d, d->trail[next], at);
+        if (!status && qsv_constraint_holds(d->search.spec, &d->final.entries[*at].metrics))
+            holds = next;
+        else
+            fails = next;
+        next = holds + (fails - holds) / 2;
+    }
+    *entry = d->trail[holds];
+    return status ? status : measure(d, *entry, at);
+}
+
 static enum qsv_status select_best(struct qsv_descent *d)
 {
     struct qsv_search *s = &d->search;
-    size_t decided, judged;
-    enum qsv_status status = QSV_OK;
-    if (!d->judged.n)
-        status = judge(d, qsv_pool_best(&d->decided, &d->bounds), &judged);
-    if (!status && !qsv_constraint_drop_met(
-                       s->spec, &d->judged.entries[qsv_pool_best(&d->judged, s->spec)].metrics))
-        status = judge(d, 0, &judged);
+    size_t entry, at = 0;
+    enum qsv_status status;
+    if (qsv_constraint_bounds_drop(s->spec)) {
+        status = go_back(d, &entry, &at);
+    } else {
+        entry = qsv_pool_best(&d->decided, s->spec);
+        status = measure(d, entry, &at);
+    }
     if (status)
         return status;
-    const struct qsv_pool_entry *best = &d->judged.entries[qsv_pool_best(&d->judged, s->spec)];
-    status = qsv_pool_add(&d->decided, s, best->formats, best->parent, best->what, &decided);
-    return status ? status
-                  : qsv_search_select(s, best, &d->decided.entries[decided].metrics,
-                                      !s->spec->has_calibration);
+    const struct qsv_pool_entry *found = &d->final.entries[at];
+    return d->final.set == QSV_JUDGE
+               ? qsv_search_select(s, found, &d->decided.entries[entry].metrics, true)
+               : qsv_search_judge(s, found);
 }
 
 enum qsv_status qsv_descent_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -188,12 +139,16 @@ enum qsv_status qsv_descent_search(const struct qsv_space *space, const struct q
 {
     struct qsv_descent d = {
         .search = {space, spec, evaluator, out, err},
-        .bounds = *spec,
         .gated = {.set = QSV_DECIDE, .n_images = spec->search.drift_images},
         .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
-        .judged = {.set = QSV_JUDGE},
+        .final = {.set = QSV_JUDGE},
         .width = width,
+        .most_drift = INFINITY,
     };
+    if (spec->has_calibration) /* judging images decide nothing */
+        d.final = (struct qsv_pool){.set = QSV_DECIDE,
+                                    .n_images = spec->search.selection_images,
+                                    .caution = spec->constraint.caution};
     enum qsv_status status = descent_init(&d);
     if (!status)
         status = begin(&d);

@@ -14,16 +14,18 @@
 enum qsv_level { QSV_NETWORK_LEVEL, QSV_STAGE_LEVEL, QSV_BLOCK_LEVEL, QSV_LAYER_LEVEL };
 
 struct qsv_descent {
-    struct qsv_search search; /* its spec: as given */
-    struct qsv_spec bounds;   /* the spec with the bounds that deciding images are held to */
+    struct qsv_search search;
     uint8_t options[QSV_N_FORMATS + 1]; /* f32, and the search's formats by falling bits */
     uint32_t n_options;
     struct qsv_pool gated;   /* on the gate's images */
     struct qsv_pool decided; /* on the deciding images; entry 0: nothing quantized */
-    struct qsv_pool judged;
+    struct qsv_pool final;   /* on what the selection is decided by */
     uint32_t width;
     size_t *beam; /* [n_beam] entries of decided, the best first; room for a visit's descendants */
     size_t n_beam;
+    size_t *trail; /* [n_trail] entries of decided: the best at first, and after each visit that
+                      found a better one */
+    size_t n_trail, trail_capacity;
     double most_drift; /* that passes the gate, on its images; INFINITY: any */
 };
 

@@ -179,23 +179,12 @@ struct visit {
     size_t n_stopped, n_measured, n_accepted;
 };
 
-static bool has_failed(const struct qsv_descent *d, const struct qsv_pool_entry *e)
-{
-    for (size_t i = 0; i < d->judged.n_measured; i++) {
-        const struct qsv_metrics *m = &d->judged.entries[i].metrics;
-        if (m->trial_id == e->metrics.trial_id)
-            return !qsv_constraint_drop_met(d->search.spec, m);
-    }
-    return false;
-}
-
-/* Where the drop is bounded: holds it, as far as is known. Otherwise a setting that fits needs no
- * lowering. */
+/* Where the drop is bounded: holds it. Otherwise a setting that fits needs no lowering. */
 static bool accepts(const struct qsv_descent *d, const struct qsv_pool_entry *e)
 {
-    if (!qsv_constraint_bounds_drop(&d->bounds))
-        return !qsv_constraint_holds(&d->bounds, &e->metrics);
-    return qsv_constraint_drop_met(&d->bounds, &e->metrics) && !has_failed(d, e);
+    if (!qsv_constraint_bounds_drop(d->search.spec))
+        return !qsv_constraint_holds(d->search.spec, &e->metrics);
+    return qsv_constraint_drop_met(d->search.spec, &e->metrics);
 }
 
 /* Lowers the unit in the beam's entries from `first` on. lowered [n_beam - first]: of those that
@@ -262,7 +251,7 @@ static enum qsv_status step_down(struct qsv_descent *d, struct visit *v, size_t 
     for (size_t i = 0; i < n_passed && !status; i++) {
         const struct qsv_pool_entry *e = &d->decided.entries[lowered[i]];
         if (!accepts(d, e)) {
-            if (v->level == QSV_NETWORK_LEVEL && qsv_constraint_bounds_drop(&d->bounds))
+            if (v->level == QSV_NETWORK_LEVEL && qsv_constraint_bounds_drop(d->search.spec))
                 status = set_gate(d, e);
             continue;
         }
@@ -280,7 +269,7 @@ static void sort_beam(struct qsv_descent *d)
     for (size_t i = 1; i < d->n_beam; i++) {
         const size_t entry = d->beam[i];
         size_t at = i;
-        for (; at > 0 && qsv_constraint_compare(&d->bounds, &d->decided.entries[entry].metrics,
+        for (; at > 0 && qsv_constraint_compare(d->search.spec, &d->decided.entries[entry].metrics,
                                                 &d->decided.entries[d->beam[at - 1]].metrics) < 0;
              at--)
             d->beam[at] = d->beam[at - 1];

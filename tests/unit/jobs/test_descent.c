@@ -42,7 +42,11 @@ static void assert_consistent(const struct world *w, const struct qsv_selection 
     assert_int_equal(s->trial_id, qsv_setting_id(s->formats, w->n_layers));
     world_answer(w, s->formats, QSV_JUDGE, 0, &m);
     assert_memory_equal(&m, &s->judged, sizeof m);
-    world_answer(w, s->formats, QSV_DECIDE, w->spec.search.decision_images, &m);
+    world_answer(w, s->formats, QSV_DECIDE,
+                 w->spec.has_calibration ? w->spec.search.selection_images
+                                         : w->spec.search.decision_images,
+                 &m);
+    m.caution = s->decided.caution;
     assert_memory_equal(&m, &s->decided, sizeof m);
     assert_int_equal(s->baseline.n_images, s->judged.n_images);
     assert_int_equal(s->baseline.n_only_baseline, 0);
@@ -56,7 +60,7 @@ static uint64_t bytes_of(struct world *w, const char *name)
 {
     struct qsv_selection s = search(w, name);
     const uint64_t bytes = s.judged.bytes.model_bytes;
-    assert_true(s.meets);
+    assert_true(s.meets || w->spec.has_calibration);
     if (strcmp(name, "uniform") != 0)
         assert_consistent(w, &s);
     qsv_selection_fini(&s);
@@ -95,28 +99,32 @@ static void test_a_beam_of_one_is_greedy(void **state)
     world_destroy(w);
 }
 
-/* Noise, layers that act otherwise among others, deciding images seen in training: what they
- * promise is corrected, and the bound holds where it counts. */
+/* Noise, layers that act otherwise among others; few images decide on the way down, all of them how
+ * far it is gone back, and judging ones nothing. */
 static void test_meets_the_bound_in_a_noisy_world(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_NAMES; i++) {
         double to_uniform = 0;
+        int n_meet = 0;
         for (uint64_t seed = 1; seed <= 6; seed++) {
             struct world *w = world_create(24, seed);
             world_add_images(w, seed, true);
             w->spec.has_calibration = true;
+            w->spec.constraint.caution.margin = 2;
             w->spec.search.decision_images = 2048;
             const double uniform = (double)bytes_of(w, "uniform");
             struct qsv_selection s = search(w, names[i]);
             assert_consistent(w, &s);
-            assert_true(s.meets);
-            assert_true(qsv_metrics_top1_drop(&s.judged) <= 1.5);
+            n_meet += s.meets;
+            assert_true(qsv_metrics_drop_bound(&s.decided) <= 1.5);
+            assert_int_equal(w->asked[QSV_JUDGE], 2);
             to_uniform += (double)s.judged.bytes.model_bytes / uniform / 6;
             assert_int_equal(s.rest.n_images, 10000);
             qsv_selection_fini(&s);
             world_destroy(w);
         }
+        assert_true(n_meet >= 5);
         if (to_uniform > 0.95)
             fail_msg("%s %.4f of uniform", names[i], to_uniform);
     }
@@ -318,6 +326,7 @@ static void test_deciding_images_that_promise_too_much(void **state)
         assert_consistent(w, &s);
         assert_true(s.meets);
         assert_true(qsv_metrics_top1_drop(&s.decided) < 1.02);
+        assert_in_range(w->asked[QSV_JUDGE], 3, 2 + 7); /* the way back is halved */
         assert_true(qsv_metrics_top1_drop(&s.judged) > 0.8);
         assert_true(s.judged.bytes.model_bytes >= honest);
         qsv_selection_fini(&s);
@@ -325,57 +334,6 @@ static void test_deciding_images_that_promise_too_much(void **state)
         s = search(w, names[i]);
         assert_true(s.meets);
         assert_int_equal(s.trial_id, s.baseline.trial_id);
-        qsv_selection_fini(&s);
-        world_destroy(w);
-    }
-}
-
-/* All layers at int2, which the deciding images like better than int3, fail on the judging ones. */
-static enum qsv_status dislike_int2(void *context, const char *step, const struct qsv_trial *trials,
-                                    uint32_t n, enum qsv_image_set set, uint64_t n_images,
-                                    struct qsv_metrics *out, struct qsv_error *err)
-{
-    const struct world *w = ((struct seen *)context)->w;
-    enum qsv_status status = see(context, step, trials, n, set, n_images, out, err);
-    for (uint32_t i = 0; i < n && set == QSV_JUDGE; i++) {
-        bool all = true;
-        for (uint32_t l = 0; l < w->n_layers; l++)
-            all &= trials[i].formats[l] == QSV_INT2;
-        out[i].n_only_baseline += all ? 200 : 0;
-    }
-    return status;
-}
-
-/* Then int3 is where finer levels begin, though no bound that excludes int2 admits it. */
-static void test_uniform_settings_are_judged_in_turn(void **state)
-{
-    (void)state;
-    static const uint8_t formats[] = {QSV_INT6, QSV_INT4, QSV_INT3, QSV_INT2};
-    static const double drops[] = {0.1, 0.3, 1.2, 1.0};
-    for (size_t i = 0; i < N_NAMES; i++) {
-        struct world *w = world_create(16, 2);
-        struct seen *seen = calloc(1, sizeof *seen);
-        assert_non_null(seen);
-        for (uint32_t l = 0; l < 16; l++)
-            for (int f = 0; f < 4; f++)
-                w->kl[l][formats[f]] = drops[f] / w->slope / 16;
-        seen->w = w;
-        w->spec.search.beam_width = 1;
-        w->spec.search.max_drift = 100;
-        w->evaluator =
-            (struct qsv_evaluator){.context = seen, .evaluate = dislike_int2, .note = forward_note};
-        struct qsv_selection s = search(w, names[i]);
-        uint32_t finer = 0;
-        assert_true(s.meets);
-        for (uint32_t q = 0; q < seen->n; q++) {
-            if (strcmp(seen->step[q], "stage") != 0)
-                continue;
-            finer++;
-            for (uint32_t l = 0; l < 16; l++)
-                assert_true(seen->formats[q][l] >= QSV_INT3);
-        }
-        assert_true(finer > 0);
-        free(seen);
         qsv_selection_fini(&s);
         world_destroy(w);
     }
@@ -587,7 +545,6 @@ int main(void)
         cmocka_unit_test(test_same_answers_same_questions),
         cmocka_unit_test(test_no_question_comes_twice),
         cmocka_unit_test(test_deciding_images_that_promise_too_much),
-        cmocka_unit_test(test_uniform_settings_are_judged_in_turn),
         cmocka_unit_test(test_a_bound_of_nothing),
         cmocka_unit_test(test_size_alone),
         cmocka_unit_test(test_energy),
