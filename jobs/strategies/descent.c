@@ -1,7 +1,7 @@
-/* Levels of a descent, from the whole network to the search's groups, and what is selected in the
- * end: deciding images that lowered every unit for as long as they allowed it have promised too
- * much, so the way down is gone back, on all images that decide the selection, to where it holds.
- */
+/* Levels of a descent, from the whole network to the search's groups. Deciding images that let
+ * every unit be lowered for as long as they allowed it have promised too much: at a level's end its
+ * way down is gone back, on all images that decide the selection, to where it holds, and the next
+ * level begins there. */
 #include "jobs/strategies/descent.h"
 
 #include <math.h>
@@ -38,14 +38,15 @@ static void descent_fini(struct qsv_descent *d)
     free(d->trail);
 }
 
-static enum qsv_status extend_trail(struct qsv_descent *d)
+enum qsv_status qsv_descent_accept(struct qsv_descent *d, size_t entry)
 {
-    const size_t best = d->beam[0];
-    if (d->n_trail && d->trail[d->n_trail - 1] == best)
+    const struct qsv_pool_entry *e = d->decided.entries;
+    if (d->n_trail && qsv_constraint_compare(d->search.spec, &e[entry].metrics,
+                                             &e[d->trail[d->n_trail - 1]].metrics) >= 0)
         return QSV_OK;
     if (!qsv_grow(&d->trail, &d->trail_capacity, d->n_trail + 1, sizeof *d->trail))
         return qsv_fail_memory(d->search.err, "the way down");
-    d->trail[d->n_trail++] = best;
+    d->trail[d->n_trail++] = entry;
     return QSV_OK;
 }
 
@@ -62,23 +63,7 @@ static enum qsv_status begin(struct qsv_descent *d)
     d->n_beam = 1;
     if (!status)
         status = qsv_pool_measure(&d->decided, s, "network", &s->out->baseline_decided);
-    return status ? status : extend_trail(d);
-}
-
-/* Lowers units in their order, each until it is refused. */
-static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
-{
-    const uint32_t n = qsv_level_size(d->search.space, level);
-    uint32_t *order = qsv_alloc(n, sizeof *order);
-    enum qsv_status status = order ? qsv_descent_rank(d, level, order)
-                                   : qsv_fail_memory(d->search.err, "a level of the search");
-    for (uint32_t i = 0; i < n && !status; i++) {
-        status = qsv_descent_visit(d, level, order[i]);
-        if (!status)
-            status = extend_trail(d);
-    }
-    free(order);
-    return status;
+    return status ? status : qsv_descent_accept(d, d->beam[0]);
 }
 
 /* Measures an entry of decided on all images that decide the selection; *at: its place among these.
@@ -94,42 +79,63 @@ static enum qsv_status measure(struct qsv_descent *d, size_t entry, size_t *at)
     enum qsv_status status = qsv_pool_add(&d->final, s, e->formats, e->parent, e->what, at);
     if (!status)
         status = qsv_pool_measure(&d->final, s, "select", n ? NULL : baseline);
-    return status ? status : qsv_search_note_entry(s, "select", &d->final.entries[*at]);
+    if (status || *at < n)
+        return status;
+    return qsv_search_note_entry(s, "select", &d->final.entries[*at]);
 }
 
-/* The last setting of the way down that holds, by halving; its beginning where none is found. */
-static enum qsv_status go_back(struct qsv_descent *d, size_t *entry, size_t *at)
+/* To the last setting of the way down from `first` that holds, by halving; to `first`, which held
+ * or is not quantized at all, where no other is found. The beam is as it is where the last one
+ * holds.
+ */
+static enum qsv_status go_back(struct qsv_descent *d, size_t first)
 {
-    size_t holds = 0, fails = d->n_trail, next = d->n_trail - 1;
+    size_t holds = first, fails = d->n_trail, next = d->n_trail - 1, at;
     enum qsv_status status = QSV_OK;
     while (!status && fails - holds > 1) {
-        status = measure(d, d->trail[next], at);
-        if (!status && qsv_constraint_holds(d->search.spec, &d->final.entries[*at].metrics))
+        status = measure(d, d->trail[next], &at);
+        if (!status && qsv_constraint_drop_met(d->search.spec, &d->final.entries[at].metrics))
             holds = next;
         else
             fails = next;
         next = holds + (fails - holds) / 2;
     }
-    *entry = d->trail[holds];
-    return status ? status : measure(d, *entry, at);
+    if (holds + 1 < d->n_trail) {
+        d->n_trail = holds + 1;
+        d->beam[0] = d->trail[holds];
+        d->n_beam = 1;
+    }
+    return status;
+}
+
+/* Lowers units in their order, each until it is refused. */
+static enum qsv_status run_level(struct qsv_descent *d, enum qsv_level level)
+{
+    const uint32_t n = qsv_level_size(d->search.space, level);
+    const size_t first = d->n_trail - 1;
+    uint32_t *order = qsv_alloc(n, sizeof *order);
+    enum qsv_status status = order ? qsv_descent_rank(d, level, order)
+                                   : qsv_fail_memory(d->search.err, "a level of the search");
+    for (uint32_t i = 0; i < n && !status; i++)
+        status = qsv_descent_visit(d, level, order[i]);
+    if (!status && qsv_constraint_bounds_drop(d->search.spec))
+        status = go_back(d, first);
+    free(order);
+    return status;
 }
 
 static enum qsv_status select_best(struct qsv_descent *d)
 {
     struct qsv_search *s = &d->search;
-    size_t entry, at = 0;
-    enum qsv_status status;
-    if (qsv_constraint_bounds_drop(s->spec)) {
-        status = go_back(d, &entry, &at);
-    } else {
-        entry = qsv_pool_best(&d->decided, s->spec);
-        status = measure(d, entry, &at);
-    }
+    size_t at = 0, best = d->trail[d->n_trail - 1];
+    if (!qsv_constraint_bounds_drop(s->spec))
+        best = qsv_pool_best(&d->decided, s->spec);
+    enum qsv_status status = measure(d, best, &at);
     if (status)
         return status;
     const struct qsv_pool_entry *found = &d->final.entries[at];
     return d->final.set == QSV_JUDGE
-               ? qsv_search_select(s, found, &d->decided.entries[entry].metrics, true)
+               ? qsv_search_select(s, found, &d->decided.entries[best].metrics, true)
                : qsv_search_judge(s, found);
 }
 

@@ -23,8 +23,7 @@ struct qsv_descent {
     uint32_t width;
     size_t *beam; /* [n_beam] entries of decided, the best first; room for a visit's descendants */
     size_t n_beam;
-    size_t *trail; /* [n_trail] entries of decided: the best at first, and after each visit that
-                      found a better one */
+    size_t *trail; /* [n_trail] entries of decided, the way down: each better than those before */
     size_t n_trail, trail_capacity;
     double most_drift; /* that passes the gate, on its images; INFINITY: any */
 };
@@ -41,6 +40,9 @@ uint32_t qsv_level_size(const struct qsv_space *space, enum qsv_level level);
 /* order [qsv_level_size]: units by the drift that lowering them adds to the best setting for each
  * byte that it saves, least first. */
 enum qsv_status qsv_descent_rank(struct qsv_descent *d, enum qsv_level level, uint32_t *order);
+
+/* An entry of decided that was accepted: the end of the way down, if it is better than that. */
+enum qsv_status qsv_descent_accept(struct qsv_descent *d, size_t entry);
 
 /* Lowers a unit, and notes what came of it. */
 enum qsv_status qsv_descent_visit(struct qsv_descent *d, enum qsv_level level, uint32_t unit);

@@ -256,6 +256,7 @@ static enum qsv_status step_down(struct qsv_descent *d, struct visit *v, size_t 
             continue;
         }
         v->n_accepted++;
+        status = qsv_descent_accept(d, lowered[i]);
         if (!is_in_beam(d, lowered[i]))
             d->beam[d->n_beam++] = lowered[i];
     }

@@ -111,7 +111,7 @@ static void test_meets_the_bound_in_a_noisy_world(void **state)
             struct world *w = world_create(24, seed);
             world_add_images(w, seed, true);
             w->spec.has_calibration = true;
-            w->spec.constraint.caution.margin = 2;
+            w->spec.constraint.caution = (struct qsv_caution){2, 0.1};
             w->spec.search.decision_images = 2048;
             const double uniform = (double)bytes_of(w, "uniform");
             struct qsv_selection s = search(w, names[i]);
@@ -124,7 +124,7 @@ static void test_meets_the_bound_in_a_noisy_world(void **state)
             qsv_selection_fini(&s);
             world_destroy(w);
         }
-        assert_true(n_meet >= 5);
+        assert_true(n_meet >= 4);
         if (to_uniform > 0.95)
             fail_msg("%s %.4f of uniform", names[i], to_uniform);
     }
@@ -326,7 +326,7 @@ static void test_deciding_images_that_promise_too_much(void **state)
         assert_consistent(w, &s);
         assert_true(s.meets);
         assert_true(qsv_metrics_top1_drop(&s.decided) < 1.02);
-        assert_in_range(w->asked[QSV_JUDGE], 3, 2 + 7); /* the way back is halved */
+        assert_in_range(w->asked[QSV_JUDGE], 3, 2 + 4 * 5); /* ways back are halved */
         assert_true(qsv_metrics_top1_drop(&s.judged) > 0.8);
         assert_true(s.judged.bytes.model_bytes >= honest);
         qsv_selection_fini(&s);
