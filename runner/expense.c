@@ -8,17 +8,10 @@ static bool is_asked(const struct qsv_question *q, uint32_t n_asked, uint64_t tr
     return false;
 }
 
-/* Whole networks that one trie of the settings takes. */
-static double count_networks(const struct qsv_question *q, uint32_t first)
-{
-    double n = 0;
-    for (uint32_t i = first; i < q->n_settings; i++)
-        n += i == first ? 1 : 1 - q->shared[i];
-    return n;
-}
-
-static enum qsv_status add_seconds(struct qsv_expense *e, const struct qsv_question *q,
-                                   uint64_t trial_id, const struct qsv_store *store,
+/* A setting's images that the search has not asked about before; `part`: of the network, what the trie
+ * of the question does not share with the settings before it. */
+static enum qsv_status add_setting(struct qsv_expense *e, const struct qsv_question *q,
+                                   uint64_t trial_id, double part, const struct qsv_store *store,
                                    struct qsv_error *err)
 {
     for (uint32_t s = q->first_shard; s < q->first_shard + q->n_shards; s++) {
@@ -27,6 +20,8 @@ static enum qsv_status add_seconds(struct qsv_expense *e, const struct qsv_quest
             continue;
         if (!qsv_index_add(&e->seen, trial_id, s, 0))
             return qsv_fail_memory(err, "what a search has asked");
+        e->sum.image_forwards += r->n_images;
+        e->sum.trie_forwards += part * r->n_images;
         e->sum.worker_s += r->wall_s;
     }
     return QSV_OK;
@@ -39,10 +34,9 @@ enum qsv_status qsv_expense_add(struct qsv_expense *e, const struct qsv_question
     enum qsv_status st = QSV_OK;
     /* The baseline is in every question, for comparison. */
     const uint32_t first = is_asked(q, n_asked, q->settings[0].trial_id) ? 0 : 1;
-    e->sum.image_forwards += n_asked * q->n_images;
-    e->sum.trie_forwards += count_networks(q, first) * (double)q->n_images;
     for (uint32_t i = first; i < q->n_settings && !st; i++)
-        st = add_seconds(e, q, q->settings[i].trial_id, store, err);
+        st = add_setting(e, q, q->settings[i].trial_id, i == first ? 1 : 1 - q->shared[i], store,
+                         err);
     return st;
 }
 

@@ -1,5 +1,6 @@
 /* What a search's questions cost, whoever had them answered: the same whether its records were
- * there already, because another search of the run had asked for them, or were made for it.
+ * there already, because another search of the run had asked for them, or were made for it. A
+ * setting on an image counts once, however often the search asks about it.
  */
 #ifndef QSV_EXPENSE_H
 #define QSV_EXPENSE_H
@@ -11,7 +12,7 @@
 
 struct qsv_expense { /* zeroed: nothing asked yet */
     struct qsv_search_cost sum;
-    struct qsv_index seen; /* (trial, shard) whose seconds are in the sum */
+    struct qsv_index seen; /* (trial, shard) that are in the sum */
 };
 
 /* Adds a question of n_asked trials that is answered: all its records are in the store, its images

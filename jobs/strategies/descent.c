@@ -131,6 +131,10 @@ static enum qsv_status select_best(struct qsv_descent *d)
     if (!qsv_constraint_bounds_drop(s->spec))
         best = qsv_pool_best(&d->decided, s->spec);
     enum qsv_status status = measure(d, best, &at);
+    if (!status)
+        status = qsv_pool_finish(&d->final, s, "select", at);
+    if (!status)
+        status = qsv_pool_finish(&d->decided, s, "select", best);
     if (status)
         return status;
     const struct qsv_pool_entry *found = &d->final.entries[at];
@@ -146,15 +150,16 @@ enum qsv_status qsv_descent_search(const struct qsv_space *space, const struct q
     struct qsv_descent d = {
         .search = {space, spec, evaluator, out, err},
         .gated = {.set = QSV_DECIDE, .n_images = spec->search.drift_images},
-        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
-        .final = {.set = QSV_JUDGE},
+        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true},
+        .final = {.set = QSV_JUDGE, .races = true},
         .width = width,
         .most_drift = INFINITY,
     };
     if (spec->has_calibration) /* judging images decide nothing */
         d.final = (struct qsv_pool){.set = QSV_DECIDE,
                                     .n_images = spec->search.selection_images,
-                                    .caution = spec->constraint.caution};
+                                    .caution = spec->constraint.caution,
+                                    .races = true};
     enum qsv_status status = descent_init(&d);
     if (!status)
         status = begin(&d);

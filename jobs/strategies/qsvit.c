@@ -11,13 +11,14 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
     struct qsv_qsvit q = {
         .frontier = frontier,
         .search = {space, spec, evaluator, out, err},
-        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
-        .final = {.set = QSV_JUDGE},
+        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true},
+        .final = {.set = QSV_JUDGE, .races = true},
     };
     if (spec->has_calibration) /* judging images decide nothing */
         q.final = (struct qsv_pool){.set = QSV_DECIDE,
                                     .n_images = spec->search.selection_images,
-                                    .caution = spec->constraint.caution};
+                                    .caution = spec->constraint.caution,
+                                    .races = true};
     if (frontier)
         q.final.caution.margin /= 2; /* closing.c aims with all of it */
     enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);

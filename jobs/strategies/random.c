@@ -99,7 +99,7 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
     return status;
 }
 
-static enum qsv_status select_best(const struct qsv_pool *pool, struct qsv_search *s)
+static enum qsv_status select_best(struct qsv_pool *pool, struct qsv_search *s)
 {
     struct qsv_pool judged = {.set = QSV_JUDGE};
     bool *taken = qsv_alloc(pool->n, sizeof *taken);
@@ -109,11 +109,12 @@ static enum qsv_status select_best(const struct qsv_pool *pool, struct qsv_searc
         status = qsv_fail_memory(s->err, "the selection");
     if (!status)
         status = judge(pool, s, taken, &judged, decided);
-    if (!status) {
-        size_t best = qsv_pool_best(&judged, s->spec);
+    const size_t best = status ? 0 : qsv_pool_best(&judged, s->spec);
+    if (!status)
+        status = qsv_pool_finish(pool, s, "select", decided[best]);
+    if (!status)
         status = qsv_search_select(s, &judged.entries[best], &pool->entries[decided[best]].metrics,
                                    !s->spec->has_calibration);
-    }
     free(taken);
     free(decided);
     qsv_pool_fini(&judged);
@@ -125,7 +126,8 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
                               struct qsv_error *err)
 {
     struct qsv_search s = {space, spec, evaluator, out, err};
-    struct qsv_pool pool = {.set = QSV_DECIDE, .n_images = spec->search.decision_images};
+    struct qsv_pool pool = {
+        .set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true};
     if (spec->has_calibration)
         pool.caution = spec->constraint.caution;
     enum qsv_status status = measure(&pool, &s);

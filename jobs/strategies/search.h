@@ -52,6 +52,7 @@ struct qsv_pool {
     enum qsv_image_set set;
     uint64_t n_images;          /* 0: all */
     struct qsv_caution caution; /* of its metrics */
+    bool races; /* what surely exceeds the drop is not measured to the end (race.c) */
     struct qsv_pool_entry *entries;
     size_t n, capacity;
     size_t n_measured; /* entries from here on have no metrics yet */
@@ -69,7 +70,24 @@ enum qsv_status qsv_pool_add(struct qsv_pool *p, struct qsv_search *s, const uin
  * images it certifies. */
 enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
                                  struct qsv_metrics *baseline);
-/* The same, for what is selected: in any case, and not counted against the budget. */
+/* Part of that: asks about entries [first, end) that are `wanted` (by place from first; NULL: all)
+ * on the first n_images; what was asked of them before is counted once. */
+struct qsv_pool_part {
+    size_t first, end;
+    const bool *wanted;
+    uint64_t n_images;
+    bool certifying; /* the budget has no say */
+};
+enum qsv_status qsv_pool_ask(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                             const struct qsv_pool_part *part, struct qsv_metrics *baseline);
+/* What has no metrics yet on growing parts of the pool's images, and no further where it surely
+ * exceeds the drop. */
+enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                              struct qsv_metrics *baseline);
+/* An entry on all of the pool's images, where a race has left it before. It certifies. */
+enum qsv_status qsv_pool_finish(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                size_t entry);
+/* As qsv_pool_measure, for what is selected: in any case, and not counted against the budget. */
 enum qsv_status qsv_pool_certify(struct qsv_pool *p, struct qsv_search *s, const char *step,
                                  struct qsv_metrics *baseline);
 

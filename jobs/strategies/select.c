@@ -158,6 +158,8 @@ static enum qsv_status select_judged(struct qsv_qsvit *q, const struct qsv_pool_
         qsv_pool_add(&q->decided, &q->search, judged->formats, judged->parent, judged->what, &at);
     if (!status)
         status = qsv_pool_certify(&q->decided, &q->search, "select", NULL);
+    if (!status)
+        status = qsv_pool_finish(&q->decided, &q->search, "select", at);
     return status ? status
                   : qsv_search_select(&q->search, judged, &q->decided.entries[at].metrics, true);
 }
@@ -175,6 +177,8 @@ enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q)
         status = repair(q, &best);
     if (!status)
         status = refine(q, &best);
+    if (!status)
+        status = qsv_pool_finish(&q->final, &q->search, "select", best);
     if (status)
         return status;
     const struct qsv_pool_entry *found = &q->final.entries[best];

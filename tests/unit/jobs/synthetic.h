@@ -111,7 +111,7 @@ static inline void answer_exact(const struct world *w, const uint8_t *formats, b
     double kl = rounding + floor_kl(w, formats);
     m->kl_sum = kl * n;
     m->kl_square_sum = 2 * kl * kl * n;
-    m->n_only_baseline = (uint64_t)rint(drop * n / 100);
+    m->n_only_baseline = (uint64_t)rint(fmin(drop, 100) * n / 100);
     m->n_top1 = m->n_images - m->n_only_baseline;
 }
 

@@ -57,7 +57,8 @@ static void test_unknown_keys(void **state)
          "mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
-         "max_bytes, target_avg_bits, max_energy_pj, margin, reserve; did you mean 'max_top1_drop'?"},
+         "max_bytes, target_avg_bits, max_energy_pj, margin, reserve; did you mean "
+         "'max_top1_drop'?"},
         {LEAST "images: x\n", "; 'images' goes under 'dataset:'"},
         {LEAST "search.seed: 3\n", "d/c.yaml:4: unknown key 'search.seed'"},
         {LEAST "search.seed: 3\n", "; 'seed' goes under 'search:'"},
