@@ -22,6 +22,10 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
 
 /* 1. What each format does in each group, alone; fills the outlook. */
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
+/* Asks for step 1's answers [n], the baseline's first and then n_cells of groups, on as many of its
+ * images as it takes to tell groups apart. */
+enum qsv_status qsv_frontier_grow(struct qsv_qsvit *q, const struct qsv_trial *trials, uint32_t n,
+                                  uint32_t n_cells, struct qsv_metrics *answers);
 /* The format that `frontier` foretells others from. */
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
 /* What it measures: that, and none where it is offered; how many. probes [2] */

@@ -34,9 +34,14 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers)
 {
+    uint64_t before = 0, after = 0;
+    for (uint32_t i = 0; i < n; i++)
+        before += answers[i].n_images;
     enum qsv_status status = ask(s, step, trials, n, set, n_images, false, answers);
     for (uint32_t i = 0; i < n && !status; i++)
-        count(s, 0, &answers[i], false);
+        after += answers[i].n_images;
+    s->out->n_evaluations += status ? 0 : n;
+    s->out->image_forwards += after > before ? after - before : 0;
     return status;
 }
 

@@ -16,8 +16,9 @@ struct qsv_search { /* a search in progress; all pointers are the caller's */
     struct qsv_error *err;
 };
 
-/* Asks the evaluator and keeps count in the selection. QSV_EINPUT where the budget does not allow
- * it: for questions that a search can't do without. */
+/* Asks the evaluator and keeps count in the selection. answers [n]: zeroed, or of the same trials
+ * on fewer images, which then count once. QSV_EINPUT where the budget does not allow it: for
+ * questions that a search can't do without. */
 enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers);

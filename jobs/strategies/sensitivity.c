@@ -311,8 +311,10 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
         goto out;
     fill_questions(&k, s->space);
     suggest_ends(q);
-    status = qsv_search_ask(s, "sensitivity", k.trials, k.n, QSV_DECIDE,
-                            s->spec->search.sensitivity_images, k.answers);
+    status = q->frontier
+                 ? qsv_frontier_grow(q, k.trials, k.n, s->space->n_groups * k.n_probes, k.answers)
+                 : qsv_search_ask(s, "sensitivity", k.trials, k.n, QSV_DECIDE,
+                                  s->spec->search.sensitivity_images, k.answers);
     if (status)
         goto out;
     status = keep_cells(s, &k);
