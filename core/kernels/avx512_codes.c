@@ -3,8 +3,13 @@
  * Six spikes of a position are a number from 0 to 63, which looks up the sum of the weights that
  * fired in a table of 64 bytes, 64 positions an instruction (vpermb): 384 multiply-accumulates
  * whatever the firing rate. A table is the sums of two tables of eight, of the first and the last
- * three weights, which lie ready (core/kernels/code_weights.h). The 16-bit sums `full` hold
- * even + 256 x odd positions, `high` the odd ones.
+ * three weights, which lie ready (core/kernels/code_weights.h).
+ *
+ * A tile is four outputs of four vectors of 64 positions: sixteen look-ups for four tables, which
+ * come from the second-level cache as fast as they are used, where eight would wait for them. Its
+ * sums of bytes fill half of the registers. When they are full they go to a log, which is added up
+ * behind the last group. The taps of a group follow each other, so that what they share of its
+ * indices stays in the first-level cache.
  */
 #if defined(__x86_64__)
 #include "core/kernels/avx512.h"
@@ -12,19 +17,18 @@
 
 enum {
     INDEX_BITS = QSV_AVX512_INDEX_BITS,
-    VECTORS = QSV_TILE / QSV_WORD,
-    CHUNK_BYTES = 256 << 10 /* of indices that all outputs read before the next: half an L2 */
+    VECTORS = 4,
+    BYTE_SUMS = QSV_OUTPUTS * VECTORS,
+    ALWAYS_FIT = 256,        /* byte sums whose sum is below 65536 */
+    CHUNK_BYTES = 256 << 10, /* of indices that all outputs read before the next: half an L2 */
+    ENTRY_BYTES = 64 * QSV_OUTPUTS
 };
 
 typedef qsv_v512 V;
 
-/* Keeps gcc from loading a table once for each use, and from copying sums in every round. */
+/* Keeps gcc from loading a table once for each use, and from moving look-ups ahead of others until
+ * the registers do not suffice. */
 #define IN_REGISTER(v) __asm__("" : "+v"(v))
-
-/* 16-bit sums of a tile: positions 2 i and 2 i + 1 of each 64, modulo 65536. */
-struct sums {
-    V even[QSV_OUTPUTS][VECTORS], odd[QSV_OUTPUTS][VECTORS];
-};
 
 void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                            uint32_t channels, uint32_t positions)
@@ -44,11 +48,6 @@ void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *
     }
 }
 
-size_t qsv_avx512_table_bytes(uint32_t taps, uint32_t groups)
-{
-    return (size_t)2 * taps * groups * QSV_OUTPUTS * 64;
-}
-
 /* Entries of four outputs, both parts behind each other. */
 static void build_tables(uint8_t *entry, const struct qsv_code_weights *w, uint32_t o4)
 {
@@ -66,262 +65,327 @@ static void build_tables(uint8_t *entry, const struct qsv_code_weights *w, uint3
     }
 }
 
-QSV_INLINE V even_of(V full, V high)
+/* What a tap reads for the words of a tile. */
+struct tap {
+    V inside[VECTORS]; /* bytes to keep: masked loads would take turns with the look-ups */
+    size_t at;         /* from the position in plane 0 */
+    bool whole;        /* every position that is not padding is inside */
+};
+
+/* A tile: `steps` time steps of VECTORS / steps words. Of these the first `words` are in the block,
+ * others are silent and thrown away. */
+struct place {
+    uint32_t step, word, words;
+};
+
+struct block { /* four outputs */
+    uint32_t o4;
+    const uint8_t *entry[2], *then[2]; /* of the parts */
+    struct tap *taps;
+    V *log;
+};
+
+/* Of the tables of four outputs, and of a log: codes of two parts fill a byte in five groups at
+ * soonest, others may in one. */
+size_t qsv_avx512_table_bytes(uint32_t taps, uint32_t groups)
 {
-    return _mm512_sub_epi16(full, _mm512_slli_epi16(high, 8));
+    const size_t n = (size_t)taps * groups;
+    return 2 * n * ENTRY_BYTES + taps * sizeof(struct tap) + (n + 2) * BYTE_SUMS * sizeof(V);
 }
 
-/* Adds 16-bit sums of 64 positions to 32-bit ones in order. */
-QSV_INLINE void empty_sums(int32_t *sums, V even, V odd)
+QSV_INLINE void find_taps(struct tap *tap, const struct qsv_code_conv *c, struct place at,
+                          int steps)
 {
-    const V low_half = _mm512_unpacklo_epi16(even, odd),
-            high_half = _mm512_unpackhi_epi16(even, odd);
-    /* lane L of low_half holds positions 16 L to 16 L + 7, of high_half 16 L + 8 to 16 L + 15 */
-    __m128i part[8] = {
-        _mm512_extracti32x4_epi32(low_half, 0), _mm512_extracti32x4_epi32(high_half, 0),
-        _mm512_extracti32x4_epi32(low_half, 1), _mm512_extracti32x4_epi32(high_half, 1),
-        _mm512_extracti32x4_epi32(low_half, 2), _mm512_extracti32x4_epi32(high_half, 2),
-        _mm512_extracti32x4_epi32(low_half, 3), _mm512_extracti32x4_epi32(high_half, 3),
-    };
-    for (int i = 0; i < 8; i++) {
-        __m256i *at = (__m256i *)(void *)(sums + 8 * i);
-        _mm256_store_si256(at,
-                           _mm256_add_epi32(_mm256_load_si256(at), _mm256_cvtepu16_epi32(part[i])));
+    const uint32_t words = (uint32_t)(VECTORS / steps);
+    const uint64_t *mask = c->taps.mask + at.word;
+    uint64_t valid[VECTORS];
+    for (uint32_t word = 0; word < words; word++)
+        valid[word] = qsv_valid_bits(c->positions, at.word + word);
+    for (uint32_t t = 0; t < c->taps.n; t++, tap++, mask += c->block / QSV_WORD) {
+        uint64_t outside = 0;
+#pragma GCC unroll 4
+        for (uint32_t word = 0; word < words; word++) {
+            const uint64_t bits = word < at.words ? mask[word] : 0;
+            outside |= valid[word] & ~bits;
+            tap->inside[word] = _mm512_movm_epi8(bits);
+        }
+        tap->at = c->taps.plane[t] * c->plane_stride + (size_t)c->taps.offset[t];
+        tap->whole = !outside;
     }
 }
 
-/* Where a tile of 128 positions lies: words `word` and, where `both`, word + 1 of a time step. */
-struct place {
-    uint32_t step, word;
-    bool both;
-};
-
-/* Adds the groups of one part to `s`; wide: whenever it is full, s is emptied into wide
- * [4][128], and at the end too. */
-QSV_INLINE void add_groups(struct sums *s, const struct qsv_code_conv *c, const uint8_t *entry,
-                           const uint8_t *then, struct place at, int32_t *wide)
+QSV_INLINE V *look_up_steps(V *log, const struct qsv_code_conv *c, const struct tap *taps,
+                            const uint8_t *entry, const uint8_t *then, struct place at, int steps)
 {
-    const struct qsv_code_weights *w = c->weights;
-    const size_t position = (size_t)at.step * c->block + (size_t)at.word * QSV_WORD;
-    V byte[QSV_OUTPUTS][VECTORS], full[QSV_OUTPUTS][VECTORS], high[QSV_OUTPUTS][VECTORS];
+    const uint32_t words = (uint32_t)(VECTORS / steps), n_groups = c->weights->groups;
+    const size_t block = c->block, index_stride = c->index_stride;
+    const uint8_t *index = c->index + at.step * block + (size_t)at.word * QSV_WORD;
+    const struct tap *end = taps + c->weights->taps;
+    V byte[QSV_OUTPUTS][VECTORS];
 #pragma GCC unroll 4
     for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-        for (int j = 0; j < VECTORS; j++) {
-            byte[o][j] = _mm512_setzero_si512();
-            high[o][j] = s->odd[o][j];
-            full[o][j] = _mm512_add_epi16(s->even[o][j], _mm512_slli_epi16(s->odd[o][j], 8));
-        }
-    for (uint32_t t = 0; t < w->taps; t++) {
-        const uint64_t *mask = c->taps.mask + (size_t)t * (c->block / QSV_WORD) + at.word;
-        const __mmask64 m0 = mask[0], m1 = at.both ? mask[1] : 0;
-        const uint8_t *index =
-            c->index + c->taps.plane[t] * c->plane_stride + position + c->taps.offset[t];
-        for (uint32_t g = 0; g < w->groups;
-             g++, index += c->index_stride, entry += 64 * QSV_OUTPUTS) {
-            const V x0 = _mm512_maskz_loadu_epi8(m0, index);
-            const V x1 = _mm512_maskz_loadu_epi8(m1, index + QSV_WORD);
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            byte[o][v] = _mm512_setzero_si512();
+    for (uint32_t g = 0; g < n_groups; g++, index += index_stride)
+        for (const struct tap *tap = taps; tap < end; tap++, entry += ENTRY_BYTES) {
+            V x[VECTORS];
+#pragma GCC unroll 4
+            for (uint32_t v = 0; v < VECTORS; v++)
+                x[v] =
+                    _mm512_loadu_si512(index + tap->at + v / words * block + v % words * QSV_WORD);
+            if (!tap->whole)
+#pragma GCC unroll 4
+                for (uint32_t v = 0; v < VECTORS; v++)
+                    x[v] = _mm512_and_si512(x[v], tap->inside[v % words]);
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++) {
                 V table = _mm512_load_si512(entry + 64 * o);
                 IN_REGISTER(table);
-                byte[o][0] = _mm512_add_epi8(byte[o][0], _mm512_permutexvar_epi8(x0, table));
-                byte[o][1] = _mm512_add_epi8(byte[o][1], _mm512_permutexvar_epi8(x1, table));
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; v++) {
+                    byte[o][v] = _mm512_add_epi8(byte[o][v], _mm512_permutexvar_epi8(x[v], table));
+                    IN_REGISTER(byte[o][v]);
+                }
             }
             if (*then++ == QSV_GO_ON)
                 continue;
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-                for (int j = 0; j < VECTORS; j++) {
-                    full[o][j] = _mm512_add_epi16(full[o][j], byte[o][j]);
-                    high[o][j] = _mm512_add_epi16(high[o][j], _mm512_srli_epi16(byte[o][j], 8));
-                    byte[o][j] = _mm512_setzero_si512();
-                    IN_REGISTER(full[o][j]);
-                    IN_REGISTER(high[o][j]);
-                }
-            if (!wide || then[-1] == QSV_WIDEN)
-                continue;
 #pragma GCC unroll 4
-            for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-                for (int j = 0; j < VECTORS; j++) {
-                    empty_sums(wide + o * QSV_TILE + j * QSV_WORD, even_of(full[o][j], high[o][j]),
-                               high[o][j]);
-                    full[o][j] = high[o][j] = _mm512_setzero_si512();
+                for (int v = 0; v < VECTORS; v++) {
+                    log[o * VECTORS + v] = byte[o][v];
+                    byte[o][v] = _mm512_setzero_si512();
                 }
+            log += BYTE_SUMS;
         }
-    }
-#pragma GCC unroll 4
-    for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-        for (int j = 0; j < VECTORS; j++) {
-            s->odd[o][j] = high[o][j];
-            s->even[o][j] = even_of(full[o][j], high[o][j]);
-        }
+    return log;
 }
 
-struct block { /* four outputs */
-    uint32_t o4;
-    const uint8_t *entry[2], *then[2]; /* of the parts */
-    const int32_t *base;
+/* Looks up the groups of one part. Writes byte sums to `log` [][QSV_OUTPUTS][VECTORS] and returns
+ * its end. Not inline: it needs all registers. */
+static __attribute__((noinline)) V *look_up(V *log, const struct qsv_code_conv *c,
+                                            const struct tap *taps, const uint8_t *entry,
+                                            const uint8_t *then, struct place at, int steps)
+{
+    switch (steps) {
+    case 4:
+        return look_up_steps(log, c, taps, entry, then, at, 4);
+    case 2:
+        return look_up_steps(log, c, taps, entry, then, at, 2);
+    default:
+        return look_up_steps(log, c, taps, entry, then, at, 1);
+    }
+}
+
+/* What look_up() made of the parts: log[p] to log[p + 1] of part p. */
+struct sums {
+    const V *log[3];
+    bool two, narrow;
 };
 
-/* Sums that fit 16 bits: what they are too large by is taken off before the first is added. */
-static void sum_narrow(struct sums *s, const struct qsv_code_conv *c, const struct block *b,
-                       struct place at)
+/* Adds the byte sums of an output, [from, end) in steps of BYTE_SUMS, to 16-bit ones modulo 65536:
+ * even[.][i] of position 2 i, odd[.][i] of 2 i + 1. */
+QSV_INLINE void add_log(V even[VECTORS], V odd[VECTORS], const V *from, const V *end)
 {
-    if (c->weights->parts > 1) {
-        memset(s, 0, sizeof *s);
-        add_groups(s, c, b->entry[1], b->then[1], at, NULL);
-    }
-    for (int o = 0; o < QSV_OUTPUTS; o++) {
-        const V base = _mm512_set1_epi16((short)b->base[o]);
-        for (int j = 0; j < VECTORS; j++) {
-            V even = _mm512_setzero_si512(), odd = even;
-            if (c->weights->parts > 1) {
-                even = _mm512_slli_epi16(s->even[o][j], 4);
-                odd = _mm512_slli_epi16(s->odd[o][j], 4);
-            }
-            s->even[o][j] = _mm512_sub_epi16(even, base);
-            s->odd[o][j] = _mm512_sub_epi16(odd, base);
+    V full[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++)
+        full[v] = _mm512_add_epi16(even[v], _mm512_slli_epi16(odd[v], 8));
+    for (; from < end; from += BYTE_SUMS)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) {
+            V byte = from[v];
+            IN_REGISTER(byte);
+            full[v] = _mm512_add_epi16(full[v], byte);
+            odd[v] = _mm512_add_epi16(odd[v], _mm512_srli_epi16(byte, 8));
         }
-    }
-    add_groups(s, c, b->entry[0], b->then[0], at, NULL);
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++)
+        even[v] = _mm512_sub_epi16(full[v], _mm512_slli_epi16(odd[v], 8));
 }
 
-static void sum_wide(int32_t wide[QSV_OUTPUTS * QSV_TILE], const struct qsv_code_conv *c,
-                     const struct block *b, struct place at)
+/* 16-bit numbers in order of position, each in the lower half of 32 bits below an `upper` half. */
+QSV_INLINE void spread(V out[4], V even, V odd, V upper)
 {
-    struct sums s;
-    memset(wide, 0, QSV_OUTPUTS * QSV_TILE * sizeof *wide);
-    for (uint32_t part = c->weights->parts; part-- > 0;) {
-        memset(&s, 0, sizeof s);
-        add_groups(&s, c, b->entry[part], b->then[part], at, wide);
-        for (uint32_t i = 0; i < QSV_OUTPUTS * QSV_TILE; i += 16) {
-            V sum = _mm512_load_si512(wide + i);
-            sum = part ? _mm512_slli_epi32(sum, 4)
-                       : _mm512_sub_epi32(sum, _mm512_set1_epi32(b->base[i / QSV_TILE]));
-            _mm512_store_si512(wide + i, sum);
-        }
-    }
-}
-
-/* 64 sums of one output as floats in order. */
-QSV_INLINE void floats_of_narrow(__m512 x[4], V even, V odd)
-{
-    static const int16_t first[32] __attribute__((aligned(64))) = {
-        0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
-        8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
-    const V pick = _mm512_load_si512(first);
-    const V low = _mm512_permutex2var_epi16(even, pick, odd);
-    const V high =
+    /* unpacking takes the first and the last four of each eight */
+    static const int16_t order[32]
+        __attribute__((aligned(64))) = {0, 32, 1, 33, 8,  40, 9,  41, 2, 34, 3, 35, 10, 42, 11, 43,
+                                        4, 36, 5, 37, 12, 44, 13, 45, 6, 38, 7, 39, 14, 46, 15, 47};
+    const V pick = _mm512_load_si512(order);
+    const V first = _mm512_permutex2var_epi16(even, pick, odd);
+    const V last =
         _mm512_permutex2var_epi16(even, _mm512_add_epi16(pick, _mm512_set1_epi16(16)), odd);
-    x[0] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_castsi512_si256(low)));
-    x[1] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(low, 1)));
-    x[2] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_castsi512_si256(high)));
-    x[3] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(high, 1)));
+    out[0] = _mm512_unpacklo_epi16(first, upper);
+    out[1] = _mm512_unpackhi_epi16(first, upper);
+    out[2] = _mm512_unpacklo_epi16(last, upper);
+    out[3] = _mm512_unpackhi_epi16(last, upper);
 }
 
-QSV_INLINE void floats_of_wide(__m512 x[4], const int32_t *sums)
+/* Sums of output i of the block that fit 16 bits: plus 32768, they are the last bits of a float
+ * that is 2^23 larger. */
+QSV_INLINE void narrow_floats(__m512 x[VECTORS][4], const struct sums *s, uint32_t i, int32_t base)
 {
+    const V start = _mm512_set1_epi16((short)(INT16_MIN - base));
+    const __m512 excess = _mm512_set1_ps(8388608 + 32768);
+    V even[VECTORS], odd[VECTORS];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        x[i] = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * i));
+    for (int v = 0; v < VECTORS; v++)
+        even[v] = odd[v] = _mm512_setzero_si512();
+    if (s->two)
+        add_log(even, odd, s->log[1] + i * VECTORS, s->log[2]);
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) {
+        even[v] = _mm512_add_epi16(_mm512_slli_epi16(even[v], 4), start);
+        odd[v] = _mm512_add_epi16(_mm512_slli_epi16(odd[v], 4), start);
+    }
+    add_log(even, odd, s->log[0] + i * VECTORS, s->log[1]);
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) {
+        V bits[4];
+        spread(bits, even[v], odd[v], _mm512_set1_epi16(0x4b00));
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            x[v][j] = _mm512_sub_ps(_mm512_castsi512_ps(bits[j]), excess);
+    }
 }
 
-/* The neurons of a tile while its time steps pass. */
+static inline void add_wide(V sum[VECTORS][4], const V *from, const V *end)
+{
+    while (from < end) {
+        const V *stop = end - from < ALWAYS_FIT * BYTE_SUMS ? end : from + ALWAYS_FIT * BYTE_SUMS;
+        V even[VECTORS], odd[VECTORS], part[4];
+        for (int v = 0; v < VECTORS; v++)
+            even[v] = odd[v] = _mm512_setzero_si512();
+        add_log(even, odd, from, stop);
+        for (int v = 0; v < VECTORS; v++) {
+            spread(part, even[v], odd[v], _mm512_setzero_si512());
+            for (int j = 0; j < 4; j++)
+                sum[v][j] = _mm512_add_epi32(sum[v][j], part[j]);
+        }
+        from = stop;
+    }
+}
+
+static inline void wide_floats(__m512 x[VECTORS][4], const struct sums *s, uint32_t i, int32_t base)
+{
+    V sum[VECTORS][4];
+    memset(sum, 0, sizeof sum);
+    if (s->two)
+        add_wide(sum, s->log[1] + i * VECTORS, s->log[2]);
+    for (int v = 0; v < VECTORS; v++)
+        for (int j = 0; j < 4; j++)
+            sum[v][j] = _mm512_sub_epi32(_mm512_slli_epi32(sum[v][j], 4), _mm512_set1_epi32(base));
+    add_wide(sum, s->log[0] + i * VECTORS, s->log[1]);
+    for (int v = 0; v < VECTORS; v++)
+        for (int j = 0; j < 4; j++)
+            x[v][j] = _mm512_cvtepi32_ps(sum[v][j]);
+}
+
+/* The neurons of a word of one output from tile to tile. */
 struct neurons {
-    __m512 v[QSV_OUTPUTS][VECTORS][4];
-    V potential[QSV_OUTPUTS];
-    uint64_t fired;
+    __m512 v[4];
 };
 
-/* 64 neurons of output o, word j of the tile. */
-QSV_INLINE uint64_t charge(const struct qsv_code_conv *c, struct neurons *n, uint32_t o, uint32_t j,
-                           const __m512 x[4], uint32_t step, uint64_t valid)
+/* What follows the sums of output o: 64 positions of one time step. */
+QSV_INLINE void scale(const struct qsv_code_conv *c, uint32_t o, uint32_t step, uint32_t word,
+                      __m512 x[4])
 {
+    const size_t p = (size_t)word * QSV_WORD, position = (size_t)step * c->block + p;
+    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o]), shift = _mm512_set1_ps(c->shift[o]);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+        x[j] = _mm512_fmadd_ps(x[j], multiplier, shift);
+    if (c->residual) {
+        const float *residual =
+            c->residual + o * c->residual_stride + (c->residual_steps > 1 ? position : p);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            x[j] = _mm512_add_ps(_mm512_loadu_ps(residual + 16 * j), x[j]);
+    }
+    if (c->out) {
+        float *out = c->out + o * c->out_stride + position;
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            _mm512_storeu_ps(out + 16 * j, x[j]);
+    }
+}
+
+/* A word of output o through the tile's time steps; returns spikes fired. */
+QSV_INLINE uint64_t charge(const struct qsv_code_conv *c, uint32_t o, uint32_t step, uint32_t word,
+                           __m512 x[VECTORS][4], struct neurons *n, int steps)
+{
+    const __m512 v_th = _mm512_set1_ps(c->v_th), decay = _mm512_set1_ps(c->decay);
+    const uint64_t valid = qsv_valid_bits(c->positions, word);
+    uint64_t *spikes = c->spikes + ((size_t)o * c->steps + step) * (c->block / QSV_WORD) + word,
+             fired = 0;
+    V potential = _mm512_setzero_si512();
     __m512 v[4], h[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        v[i] = step ? n->v[o][j][i] : _mm512_setzero_ps();
-    const uint64_t spikes =
-        valid & qsv_fire(v, x, _mm512_set1_ps(c->v_th), _mm512_set1_ps(c->decay), h);
+    for (int j = 0; j < 4; j++)
+        v[j] = step ? n->v[j] : _mm512_setzero_ps();
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        n->v[o][j][i] = v[i];
-    n->fired += (uint64_t)_mm_popcnt_u64(spikes);
+    for (int s = 0; s < steps; s++, spikes += c->block / QSV_WORD) {
+        *spikes = valid & qsv_fire(v, x[s * (VECTORS / steps)], v_th, decay, h);
+        fired += (uint64_t)_mm_popcnt_u64(*spikes);
+        if (c->potential)
+            potential = qsv_add_potential(potential, h, valid);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+        n->v[j] = v[j];
     if (c->potential)
-        n->potential[o] = qsv_add_potential(n->potential[o], h, valid);
-    return spikes;
+        c->potential[o] += _mm512_reduce_add_epi32(potential);
+    return fired;
 }
 
-/* What follows the sums of output o4 + o, two words of them or one. */
-QSV_INLINE void finish(const struct qsv_code_conv *c, struct neurons *n, uint32_t o4, uint32_t o,
-                       struct place at, __m512 x[VECTORS][4])
+/* A tile of outputs b->o4 ...; n [QSV_OUTPUTS][VECTORS]. Returns spikes fired. */
+QSV_INLINE uint64_t run_tile(const struct qsv_code_conv *c, const struct block *b, struct place at,
+                             struct neurons *n, int steps)
 {
-    const size_t p = (size_t)at.word * QSV_WORD, position = (size_t)at.step * c->block + p;
-    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o4 + o]),
-                 shift = _mm512_set1_ps(c->shift[o4 + o]);
-    const float *residual = c->residual;
-    if (residual)
-        residual += (o4 + o) * c->residual_stride + (c->residual_steps > 1 ? position : p);
-    float *out = c->out ? c->out + (o4 + o) * c->out_stride + position : NULL;
-#pragma GCC unroll 2
-    for (uint32_t j = 0; j < VECTORS; j++) {
-        if (j && !at.both)
-            break;
-#pragma GCC unroll 4
-        for (uint32_t i = 0; i < 4; i++)
-            x[j][i] = _mm512_fmadd_ps(x[j][i], multiplier, shift);
-        if (residual)
-#pragma GCC unroll 4
-            for (uint32_t i = 0; i < 4; i++)
-                x[j][i] = _mm512_add_ps(_mm512_loadu_ps(residual + QSV_WORD * j + 16 * i), x[j][i]);
-        if (out)
-#pragma GCC unroll 4
-            for (uint32_t i = 0; i < 4; i++)
-                _mm512_storeu_ps(out + QSV_WORD * j + 16 * i, x[j][i]);
-    }
-    if (!c->spikes)
-        return;
-    const size_t words = c->block / QSV_WORD;
-    uint64_t *spikes = c->spikes + ((size_t)(o4 + o) * c->steps + at.step) * words + at.word;
-    spikes[0] = charge(c, n, o, 0, x[0], at.step, qsv_valid_bits(c->positions, at.word));
-    if (at.both)
-        spikes[1] = charge(c, n, o, 1, x[1], at.step, qsv_valid_bits(c->positions, at.word + 1));
-}
-
-/* One tile through all time steps; returns spikes fired. */
-static uint64_t run_tile(const struct qsv_code_conv *c, const struct block *b, struct place at)
-{
-    struct neurons n;
-    struct sums narrow;
-    int32_t wide[QSV_OUTPUTS * QSV_TILE] __attribute__((aligned(64)));
-    const uint32_t left = c->weights->out_ch - b->o4,
-                   outputs = left < QSV_OUTPUTS ? left : QSV_OUTPUTS;
-    n.fired = 0;
-    for (int o = 0; o < QSV_OUTPUTS; o++)
-        n.potential[o] = _mm512_setzero_si512();
-    for (at.step = 0; at.step < c->steps; at.step++) {
+    const struct qsv_code_weights *w = c->weights;
+    const uint32_t left = w->out_ch - b->o4, outputs = left < QSV_OUTPUTS ? left : QSV_OUTPUTS,
+                   words = (uint32_t)(VECTORS / steps);
+    struct sums s = {.two = w->parts > 1, .narrow = w->narrow};
+    uint64_t fired = 0;
+    s.log[0] = b->log;
+    s.log[1] = s.log[2] = look_up(b->log, c, b->taps, b->entry[0], b->then[0], at, steps);
+    if (s.two)
+        s.log[2] =
+            look_up(b->log + (s.log[1] - b->log), c, b->taps, b->entry[1], b->then[1], at, steps);
+    for (uint32_t i = 0; i < outputs; i++) {
         __m512 x[VECTORS][4];
-        if (c->weights->narrow)
-            sum_narrow(&narrow, c, b, at);
+        if (s.narrow)
+            narrow_floats(x, &s, i, w->base[b->o4 + i]);
         else
-            sum_wide(wide, c, b, at);
-        for (uint32_t o = 0; o < outputs; o++) {
-#pragma GCC unroll 2
-            for (int j = 0; j < VECTORS; j++)
-                if (c->weights->narrow)
-                    floats_of_narrow(x[j], narrow.even[o][j], narrow.odd[o][j]);
-                else
-                    floats_of_wide(x[j], wide + o * QSV_TILE + j * QSV_WORD);
-            finish(c, &n, b->o4, o, at, x);
-        }
+            wide_floats(x, &s, i, w->base[b->o4 + i]);
+#pragma GCC unroll 4
+        for (uint32_t v = 0; v < VECTORS; v++)
+            if (v % words == 0 || v % words < at.words)
+                scale(c, b->o4 + i, at.step + v / words, at.word + v % words, x[v]);
+        if (c->spikes)
+#pragma GCC unroll 4
+            for (uint32_t word = 0; word < words; word++)
+                if (word < at.words)
+                    fired += charge(c, b->o4 + i, at.step, at.word + word, &x[word],
+                                    &n[i * VECTORS + word], steps);
     }
-    for (uint32_t o = 0; c->spikes && c->potential && o < outputs; o++)
-        c->potential[b->o4 + o] += _mm512_reduce_add_epi32(n.potential[o]);
-    return n.fired;
+    return fired;
+}
+
+QSV_INLINE uint64_t run_words(const struct qsv_code_conv *c, const struct block *b, uint32_t first,
+                              uint32_t end, int steps)
+{
+    const uint32_t words = (uint32_t)(VECTORS / steps);
+    struct neurons n[QSV_OUTPUTS * VECTORS];
+    uint64_t fired = 0;
+    for (uint32_t word = first; word < end; word += words) {
+        struct place at = {0, word, end - word < words ? end - word : words};
+        find_taps(b->taps, c, at, steps);
+        for (; at.step < c->steps; at.step += (uint32_t)steps)
+            fired += run_tile(c, b, at, n, steps);
+    }
+    return fired;
 }
 
 static struct block block_of(const struct qsv_code_conv *c, uint32_t o4)
@@ -329,12 +393,27 @@ static struct block block_of(const struct qsv_code_conv *c, uint32_t o4)
     const struct qsv_code_weights *w = c->weights;
     const size_t n = (size_t)w->taps * w->groups;
     const uint8_t *then = w->then + (size_t)(o4 / QSV_OUTPUTS) * w->parts * n;
+    struct tap *tap = (struct tap *)(void *)(c->tables + 2 * n * ENTRY_BYTES);
     return (struct block){
         .o4 = o4,
-        .entry = {c->tables, c->tables + n * QSV_OUTPUTS * 64},
+        .entry = {c->tables, c->tables + n * ENTRY_BYTES},
         .then = {then, then + n},
-        .base = w->base + o4,
+        .taps = tap,
+        .log = (V *)(void *)(tap + w->taps),
     };
+}
+
+/* A chunk of words for all outputs. */
+QSV_INLINE uint64_t run_chunk(const struct qsv_code_conv *c, uint32_t first, uint32_t end,
+                              int steps)
+{
+    uint64_t fired = 0;
+    for (uint32_t o4 = 0; o4 < c->weights->out_ch; o4 += QSV_OUTPUTS) {
+        const struct block b = block_of(c, o4);
+        build_tables(c->tables, c->weights, o4);
+        fired += run_words(c, &b, first, end, steps);
+    }
+    return fired;
 }
 
 uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
@@ -345,98 +424,11 @@ uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
     uint64_t fired = 0;
     for (uint32_t first = 0; first < words; first += chunk) {
         const uint32_t end = words - first < chunk ? words : first + chunk;
-        for (uint32_t o4 = 0; o4 < c->weights->out_ch; o4 += QSV_OUTPUTS) {
-            const struct block b = block_of(c, o4);
-            build_tables(c->tables, c->weights, o4);
-            for (uint32_t word = first; word < end; word += VECTORS)
-                fired += run_tile(c, &b, (struct place){0, word, word + 1 < words});
-        }
+        fired += c->steps % 4 == 0   ? run_chunk(c, first, end, 4)
+                 : c->steps % 2 == 0 ? run_chunk(c, first, end, 2)
+                                     : run_chunk(c, first, end, 1);
     }
     return fired;
-}
-
-/* Index bytes of the windows of spikes of a row around each position. */
-static void index_windows(const struct qsv_code_depthwise *d)
-{
-    const size_t words = d->block / QSV_WORD;
-    for (size_t w = 0; w < d->steps * words; w++) {
-        V x = _mm512_setzero_si512();
-        for (uint32_t k = 0; k < d->kernel; k++)
-            x = _mm512_mask_add_epi8(x, qsv_window_bits(d, d->spikes + w, w % words, k), x,
-                                     _mm512_set1_epi8((char)(1 << k)));
-        _mm512_storeu_si512(d->index + w * QSV_WORD, x);
-    }
-}
-
-struct windows { /* of one channel and one nibble */
-    uint8_t entry[QSV_MAX_WINDOW][128] __attribute__((aligned(64)));
-    bool widen[QSV_MAX_WINDOW]; /* behind the row */
-    int base;
-};
-
-static void build_windows(struct windows *t, const struct qsv_code_depthwise *d, int nibble)
-{
-    int span;
-    t->base = qsv_window_schedule(t->widen, d, nibble);
-    for (uint32_t y = 0; y < d->kernel; y++) {
-        const int8_t *codes = d->codes + y * d->kernel;
-        qsv_subset_sums(t->entry[y], codes, d->kernel, nibble,
-                        qsv_subset_negative(codes, d->kernel, nibble, &span));
-    }
-}
-
-/* 16-bit sums of 64 positions: full = even + 256 x odd, high = odd. */
-static inline void sum_windows(V *full, V *high, const struct qsv_code_depthwise *d,
-                               const struct windows *t, size_t at, size_t word)
-{
-    const size_t words = d->block / QSV_WORD;
-    V byte = _mm512_setzero_si512();
-    *full = *high = byte;
-    for (uint32_t y = 0; y < d->kernel; y++) {
-        const size_t tap = (size_t)y * d->kernel +
-                           d->pad; /* the row's middle column is inside wherever the row is */
-        const V x = _mm512_maskz_loadu_epi8(d->taps.mask[tap * words + word],
-                                            d->index + at + d->taps.offset[tap]);
-        byte = _mm512_add_epi8(byte, _mm512_permutex2var_epi8(_mm512_load_si512(t->entry[y]), x,
-                                                              _mm512_load_si512(t->entry[y] + 64)));
-        if (!t->widen[y])
-            continue;
-        *full = _mm512_add_epi16(*full, byte);
-        *high = _mm512_add_epi16(*high, _mm512_srli_epi16(byte, 8));
-        byte = _mm512_setzero_si512();
-    }
-}
-
-void qsv_avx512_code_depthwise(const struct qsv_code_depthwise *d)
-{
-    const bool nibbles = d->code_max > 32; /* seven times 32 still fits a byte */
-    const __m512 multiplier = _mm512_set1_ps(d->multiplier), shift = _mm512_set1_ps(d->shift);
-    struct windows low, upper;
-    int32_t sums[2][QSV_WORD] __attribute__((aligned(64)));
-    index_windows(d);
-    build_windows(&low, d, nibbles ? 0 : -1);
-    if (nibbles)
-        build_windows(&upper, d, 1);
-    const V base = _mm512_set1_epi32(low.base + (nibbles ? 16 * upper.base : 0));
-    for (uint32_t step = 0; step < d->steps; step++)
-        for (size_t word = 0; word < d->block / QSV_WORD; word++) {
-            const size_t at = (size_t)step * d->block + word * QSV_WORD;
-            V full, high;
-            memset(sums, 0, sizeof sums);
-            sum_windows(&full, &high, d, &low, at, word);
-            empty_sums(sums[0], even_of(full, high), high);
-            if (nibbles) {
-                sum_windows(&full, &high, d, &upper, at, word);
-                empty_sums(sums[1], even_of(full, high), high);
-            }
-            for (int j = 0; j < 4; j++) {
-                const V sum =
-                    _mm512_add_epi32(_mm512_load_si512(sums[0] + 16 * j),
-                                     _mm512_slli_epi32(_mm512_load_si512(sums[1] + 16 * j), 4));
-                const __m512 v = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, base));
-                _mm512_storeu_ps(d->out + at + 16 * j, _mm512_fmadd_ps(v, multiplier, shift));
-            }
-        }
 }
 
 #endif

@@ -14,6 +14,7 @@ enum {
 struct layout {
     struct qsv_code_weights *w;
     uint32_t index_bits, n; /* n: groups over all taps */
+    bool taps_inner;        /* k of a table = group x taps + tap, else tap x groups + group */
 };
 
 static uint32_t round_up(uint32_t n, uint32_t to)
@@ -52,7 +53,9 @@ static void copy_codes(const struct layout *l, const int8_t *codes, uint32_t in_
 
 static const int8_t *group_of(const struct layout *l, uint32_t o, uint32_t k)
 {
-    return l->w->codes + ((size_t)o * l->n + k) * l->index_bits;
+    const struct qsv_code_weights *w = l->w;
+    const uint32_t at = l->taps_inner ? k % w->taps * w->groups + k / w->taps : k;
+    return w->codes + ((size_t)o * l->n + at) * l->index_bits;
 }
 
 static int nibble_of(const struct layout *l, uint32_t part)
@@ -110,7 +113,7 @@ enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct q
 {
     const uint32_t groups = round_up(in_ch, k->index_bits) / k->index_bits;
     const uint32_t padded = round_up(out_ch, QSV_OUTPUTS);
-    const struct layout l = {w, k->index_bits, taps * groups};
+    const struct layout l = {w, k->index_bits, taps * groups, k->taps_inner};
     size_t cells;
     *w = (struct qsv_code_weights){.taps = taps, .groups = groups, .out_ch = out_ch};
     if (!qsv_mul_size((size_t)padded * k->index_bits, l.n, &cells))

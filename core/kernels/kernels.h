@@ -154,7 +154,8 @@ struct qsv_kernels {
      * are silent. */
     void (*make_index)(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                        uint32_t channels, uint32_t positions);
-    bool subsets; /* code_conv reads qsv_code_weights.subsets */
+    bool subsets;    /* code_conv reads qsv_code_weights.subsets */
+    bool taps_inner; /* ... whose tables lie [group][tap], not [tap][group] */
     /* Bytes of working memory that code_conv needs for a layer. */
     size_t (*table_bytes)(uint32_t taps, uint32_t groups);
     /* Returns spikes fired. */
