@@ -47,6 +47,7 @@ ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vpopcntdq \
               -mfma -mpopcnt -mbmi2 -mprefer-vector-width=512 -Wno-psabi
 ISA_avx512_codes := $(ISA_avx512)
+ISA_avx512_lookup := $(ISA_avx512)
 ISA_avx512_windows := $(ISA_avx512)
 ISA_avx512_rows  := $(ISA_avx512)
 ISA_avx512_reals := $(ISA_avx512)

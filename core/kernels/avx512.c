@@ -102,6 +102,7 @@ const struct qsv_kernels qsv_kernels_avx512 = {
     .index_bits = QSV_AVX512_INDEX_BITS,
     .subsets = true,
     .taps_inner = true,
+    .words = true,
     .make_index = qsv_avx512_make_index,
     .table_bytes = qsv_avx512_table_bytes,
     .code_conv = qsv_avx512_code_conv,

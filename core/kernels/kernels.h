@@ -37,9 +37,11 @@ struct qsv_taps {
 struct qsv_code_weights {
     uint32_t taps, groups, out_ch; /* groups of index_bits channels, a tap */
     uint32_t parts;                /* 1, or 2 nibbles: code = 16 x high + low, low first */
+    bool words;                    /* sums of 16 bits with a sign instead, whose base is 0 */
     bool narrow;                   /* every sum fits 16 bits with a sign */
     int8_t *codes;                 /* [out_ch, padded][taps][groups x index_bits] */
-    uint8_t *subsets; /* [out_ch / 4, padded][parts][taps x groups][4][16]; NULL: not wanted */
+    uint8_t *subsets; /* [out_ch / 4, padded][parts][taps x groups][4][16], of words [32]; NULL: not
+                         wanted */
     uint8_t *then;    /* [out_ch / 4, padded][parts][taps x groups]: what to do behind a group */
     int32_t *base;    /* [out_ch, padded]: what the looked-up sums are too large by */
 };
@@ -155,7 +157,8 @@ struct qsv_kernels {
     void (*make_index)(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                        uint32_t channels, uint32_t positions);
     bool subsets;    /* code_conv reads qsv_code_weights.subsets */
-    bool taps_inner; /* ... whose tables lie [group][tap], not [tap][group] */
+    bool taps_inner; /* ... whose tables lie [group][tap], not [tap][group], */
+    bool words;      /* and where sums of an index do not fit a byte are of words, not nibbles */
     /* Bytes of working memory that code_conv needs for a layer. */
     size_t (*table_bytes)(uint32_t taps, uint32_t groups);
     /* Returns spikes fired. */
