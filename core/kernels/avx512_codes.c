@@ -7,7 +7,9 @@
 enum {
     INDEX_BITS = QSV_AVX512_INDEX_BITS,
     MAX_VECTORS = QSV_BYTE_VECTORS,
-    ALWAYS_FIT = 256,       /* byte sums whose sum is below 65536 */
+    ALWAYS_FIT = 256, /* byte sums whose sum is below 65536 */
+    PACKED_STEPS = 4,
+    PACKED_POSITIONS = 16,
     CHUNK_BYTES = 256 << 10 /* of indices that all outputs read before the next: half an L2 */
 };
 
@@ -37,7 +39,7 @@ void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *
 size_t qsv_avx512_table_bytes(uint32_t taps, uint32_t groups)
 {
     return qsv_avx512_tables_size(taps, groups) + taps * sizeof(struct qsv_tap) +
-           qsv_avx512_log_size(taps, groups);
+           (size_t)taps * groups * sizeof(V) + qsv_avx512_log_size(taps, groups);
 }
 
 /* Four outputs by some vectors of 64 positions: `steps` time steps of vectors / steps words, of
@@ -52,6 +54,7 @@ struct work {
     const struct qsv_code_conv *c;
     uint8_t *tables;
     struct qsv_tap *taps;
+    V *packed; /* [groups][taps] */
     V *log;
 };
 
@@ -82,22 +85,22 @@ struct pair {
 };
 
 /* Adds the byte sums of an output in the records [from, end). */
-QSV_INLINE void add_bytes(struct pair sum[QSV_BYTE_VECTORS], const V *from, const V *end)
+QSV_INLINE void add_bytes(struct pair *sum, const V *from, const V *end, const int vectors)
 {
     V full[QSV_BYTE_VECTORS]; /* even + 256 x odd */
 #pragma GCC unroll 4
-    for (int v = 0; v < QSV_BYTE_VECTORS; v++)
+    for (int v = 0; v < vectors; v++)
         full[v] = _mm512_add_epi16(sum[v].even, _mm512_slli_epi16(sum[v].odd, 8));
     for (; from < end; from += QSV_RECORD)
 #pragma GCC unroll 4
-        for (int v = 0; v < QSV_BYTE_VECTORS; v++) {
+        for (int v = 0; v < vectors; v++) {
             V byte = from[v];
             IN_REGISTER(byte);
             full[v] = _mm512_add_epi16(full[v], byte);
             sum[v].odd = _mm512_add_epi16(sum[v].odd, _mm512_srli_epi16(byte, 8));
         }
 #pragma GCC unroll 4
-    for (int v = 0; v < QSV_BYTE_VECTORS; v++)
+    for (int v = 0; v < vectors; v++)
         sum[v].even = _mm512_sub_epi16(full[v], _mm512_slli_epi16(sum[v].odd, 8));
 }
 
@@ -120,20 +123,19 @@ QSV_INLINE void spread(V out[4], struct pair sum, V upper)
 
 /* Sums that fit 16 bits, from the records [log, end) of an output: plus 32768, they are the last
  * bits of a float that is 2^23 larger. */
-QSV_INLINE void narrow_floats(__m512 x[][4], const V *log, const V *end, int32_t base, int vectors)
+QSV_INLINE void narrow_floats(__m512 x[][4], const V *log, const V *end, int32_t base, bool words,
+                              const int vectors)
 {
     const V start = _mm512_set1_epi16((short)(INT16_MIN - base));
     const __m512 excess = _mm512_set1_ps(8388608 + 32768);
     struct pair sum[MAX_VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-        sum[v] = (struct pair){start, start};
-        if (vectors == QSV_WORD_VECTORS)
-            sum[v] = (struct pair){_mm512_add_epi16(log[2 * v], start),
-                                   _mm512_add_epi16(log[2 * v + 1], start)};
-    }
-    if (vectors == QSV_BYTE_VECTORS)
-        add_bytes(sum, log, end);
+    for (int v = 0; v < vectors; v++)
+        sum[v] = words ? (struct pair){_mm512_add_epi16(log[2 * v], start),
+                                       _mm512_add_epi16(log[2 * v + 1], start)}
+                       : (struct pair){start, start};
+    if (!words)
+        add_bytes(sum, log, end, vectors);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) {
         V bits[4];
@@ -145,39 +147,45 @@ QSV_INLINE void narrow_floats(__m512 x[][4], const V *log, const V *end, int32_t
 }
 
 /* Sums beyond 16 bits: the records are added as far as they fit, then as 32 bits. */
-static inline void wide_floats(__m512 x[][4], const V *log, const V *end, int32_t base, int vectors)
+static inline void wide_floats(__m512 x[][4], const V *log, const V *end, int32_t base, bool words,
+                               const int vectors)
 {
-    const bool bytes = vectors == QSV_BYTE_VECTORS;
-    const V zero = _mm512_setzero_si512(), half = _mm512_set1_epi16(INT16_MIN);
+    const V half = _mm512_set1_epi16(words ? INT16_MIN : 0); /* makes words unsigned */
     V sum[MAX_VECTORS][4];
     for (int v = 0; v < vectors; v++)
         for (int j = 0; j < 4; j++)
             sum[v][j] = _mm512_set1_epi32(-base);
     for (const V *next; log < end; log = next) {
+        const size_t at_once = words ? QSV_RECORD : ALWAYS_FIT * QSV_RECORD;
         struct pair part[MAX_VECTORS];
-        next = end - log < ALWAYS_FIT * QSV_RECORD ? end : log + ALWAYS_FIT * QSV_RECORD;
-        if (bytes) {
-            for (int v = 0; v < vectors; v++)
-                part[v] = (struct pair){zero, zero};
-            add_bytes(part, log, next);
-        } else {
-            next = log + QSV_RECORD;
-            for (int v = 0; v < vectors; v++)
-                part[v] = (struct pair){_mm512_xor_si512(log[2 * v], half),
-                                        _mm512_xor_si512(log[2 * v + 1], half)};
-        }
+        next = (size_t)(end - log) < at_once ? end : log + at_once;
+        for (int v = 0; v < vectors; v++)
+            part[v] = words ? (struct pair){_mm512_xor_si512(log[2 * v], half),
+                                            _mm512_xor_si512(log[2 * v + 1], half)}
+                            : (struct pair){half, half};
+        if (!words)
+            add_bytes(part, log, next, vectors);
         for (int v = 0; v < vectors; v++) {
             V of[4];
-            spread(of, part[v], zero);
+            spread(of, part[v], _mm512_setzero_si512());
             for (int j = 0; j < 4; j++)
                 sum[v][j] = _mm512_add_epi32(
-                    sum[v][j],
-                    bytes ? of[j] : _mm512_add_epi32(of[j], _mm512_set1_epi32(INT16_MIN)));
+                    sum[v][j], _mm512_add_epi32(of[j], _mm512_set1_epi32(words ? INT16_MIN : 0)));
         }
     }
     for (int v = 0; v < vectors; v++)
         for (int j = 0; j < 4; j++)
             x[v][j] = _mm512_cvtepi32_ps(sum[v][j]);
+}
+
+QSV_INLINE void floats_of(__m512 x[][4], const struct qsv_code_weights *w, uint32_t o, const V *log,
+                          const V *end, bool words, const int vectors)
+{
+    log += o % QSV_OUTPUTS * (QSV_RECORD / QSV_OUTPUTS);
+    if (w->narrow)
+        narrow_floats(x, log, end, w->base[o], words, vectors);
+    else
+        wide_floats(x, log, end, w->base[o], words, vectors);
 }
 
 /* What follows the sums of output o: 64 positions of one time step. */
@@ -256,17 +264,14 @@ QSV_INLINE uint64_t run_tile(const struct work *k, const struct tile *t, struct 
         .tables = k->tables,
         .then = w->then + (size_t)(t->o4 / QSV_OUTPUTS) * w->taps * w->groups,
     };
-    const V *log = k->log, *end = vectors == QSV_BYTE_VECTORS
-                                      ? qsv_avx512_look_up_bytes(k->log, &look)
-                                      : qsv_avx512_look_up_words(k->log, &look);
+    const bool by_words = vectors == QSV_WORD_VECTORS;
+    const V *end = by_words ? qsv_avx512_look_up_words(k->log, &look)
+                            : qsv_avx512_look_up_bytes(k->log, &look);
     uint64_t fired = 0;
-    for (uint32_t i = 0; i < outputs; i++, log += QSV_RECORD / QSV_OUTPUTS) {
+    for (uint32_t i = 0; i < outputs; i++) {
         const uint32_t o = t->o4 + i;
         __m512 x[MAX_VECTORS][4];
-        if (w->narrow)
-            narrow_floats(x, log, end, w->base[o], vectors);
-        else
-            wide_floats(x, log, end, w->base[o], vectors);
+        floats_of(x, w, o, k->log, end, by_words, vectors);
 #pragma GCC unroll 4
         for (uint32_t v = 0; v < (uint32_t)vectors; v++)
             if (v % words == 0 || v % words < t->words)
@@ -281,9 +286,78 @@ QSV_INLINE uint64_t run_tile(const struct work *k, const struct tile *t, struct 
     return fired;
 }
 
-/* Words [first, end) of all outputs. */
-QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end, const int vectors,
-                              const int steps)
+/* How many positions the block's last word has, if those of all time steps fit a vector; else 0. */
+static uint32_t packed_positions(const struct qsv_code_conv *c)
+{
+    const uint32_t rest = c->positions % QSV_WORD;
+    return c->steps == PACKED_STEPS && rest <= PACKED_POSITIONS ? rest : 0;
+}
+
+/* Indices of the last word: four time steps of sixteen positions. */
+static void pack_last(const struct work *k)
+{
+    const struct qsv_code_conv *c = k->c;
+    const uint32_t word = c->block / QSV_WORD - 1;
+    V *out = k->packed;
+    find_taps(k, &(struct tile){.word = word, .words = 1}, 1);
+    for (uint32_t g = 0; g < c->weights->groups; g++)
+        for (uint32_t t = 0; t < c->taps.n; t++, out++) {
+            const uint8_t *index =
+                c->index + g * c->index_stride + (size_t)word * QSV_WORD + k->taps[t].at;
+            __m128i step[PACKED_STEPS];
+            for (int s = 0; s < PACKED_STEPS; s++)
+                step[s] = _mm_and_si128(
+                    _mm_loadu_si128((const __m128i *)(const void *)(index + (size_t)s * c->block)),
+                    _mm512_castsi512_si128(k->taps[t].inside[0]));
+            V x = _mm512_castsi128_si512(step[0]);
+            x = _mm512_inserti32x4(x, step[1], 1);
+            x = _mm512_inserti32x4(x, step[2], 2);
+            *out = _mm512_inserti32x4(x, step[3], 3);
+        }
+}
+
+/* The last word of outputs o4 ... from its log, vector x[.] of a time step each; returns spikes
+ * fired. */
+static uint64_t run_packed(const struct work *k, uint32_t o4, const V *end)
+{
+    const struct qsv_code_conv *c = k->c;
+    const __m512 v_th = _mm512_set1_ps(c->v_th), decay = _mm512_set1_ps(c->decay);
+    const uint32_t words = c->block / QSV_WORD;
+    const __mmask16 valid = (__mmask16)qsv_valid_bits(c->positions, words - 1);
+    uint64_t fired = 0;
+    for (uint32_t o = o4; o < o4 + QSV_OUTPUTS && o < c->weights->out_ch; o++) {
+        __m512 x[1][4], h, v = _mm512_setzero_ps();
+        V potential = _mm512_setzero_si512();
+        if (c->weights->words)
+            floats_of(x, c->weights, o, k->log, end, true, 1);
+        else
+            floats_of(x, c->weights, o, k->log, end, false, 1);
+        for (uint32_t step = 0; step < PACKED_STEPS; step++) {
+            const size_t p = (size_t)(words - 1) * QSV_WORD, position = (size_t)step * c->block + p;
+            __m512 y = _mm512_fmadd_ps(x[0][step], _mm512_set1_ps(c->multiplier[o]),
+                                       _mm512_set1_ps(c->shift[o]));
+            if (c->residual)
+                y = _mm512_add_ps(_mm512_loadu_ps(c->residual + o * c->residual_stride +
+                                                  (c->residual_steps > 1 ? position : p)),
+                                  y);
+            if (c->out)
+                _mm512_storeu_ps(c->out + o * c->out_stride + position, y);
+            if (!c->spikes)
+                continue;
+            const __mmask16 spikes = valid & qsv_fire_16(&v, y, v_th, decay, &h);
+            c->spikes[((size_t)o * c->steps + step) * words + words - 1] = spikes;
+            fired += (uint64_t)_mm_popcnt_u32(spikes);
+            potential = qsv_add_potential_16(potential, h, valid);
+        }
+        if (c->spikes && c->potential)
+            c->potential[o] += _mm512_reduce_add_epi32(potential);
+    }
+    return fired;
+}
+
+/* Words [first, end) of all outputs; packs: and the packed one. */
+QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end, bool packs,
+                              const int vectors, const int steps)
 {
     const struct qsv_code_conv *c = k->c;
     const uint32_t words = (uint32_t)(vectors / steps);
@@ -291,7 +365,10 @@ QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end
     struct tile t = {0};
     uint64_t fired = 0;
     for (; t.o4 < c->weights->out_ch; t.o4 += QSV_OUTPUTS) {
-        qsv_avx512_build_tables(k->tables, c->weights, t.o4);
+        const V *log =
+            qsv_avx512_build_tables(k->tables, c->weights, t.o4, packs ? k->packed : NULL, k->log);
+        if (packs)
+            fired += run_packed(k, t.o4, log);
         for (t.word = first; t.word < end; t.word += words) {
             t.words = end - t.word < words ? end - t.word : words;
             find_taps(k, &t, words);
@@ -305,22 +382,26 @@ QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end
 uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
 {
     const struct qsv_code_weights *w = c->weights;
-    const uint32_t words = c->block / QSV_WORD;
     const size_t word_bytes = (size_t)w->groups * c->steps * QSV_WORD;
     const uint32_t chunk = (uint32_t)(CHUNK_BYTES / word_bytes + 8) / MAX_VECTORS * MAX_VECTORS;
     struct work k = {.c = c, .tables = c->tables};
     k.taps = (struct qsv_tap *)(void *)(k.tables + qsv_avx512_tables_size(w->taps, w->groups));
-    k.log = (V *)(void *)(k.taps + w->taps);
+    k.packed = (V *)(void *)(k.taps + w->taps);
+    k.log = k.packed + (size_t)w->taps * w->groups;
+    bool packs = packed_positions(c) > 0;
+    const uint32_t words = c->block / QSV_WORD - packs;
     uint64_t fired = 0;
-    for (uint32_t first = 0; first < words; first += chunk) {
+    if (packs)
+        pack_last(&k);
+    for (uint32_t first = 0; first < words || packs; first += chunk, packs = false) {
         const uint32_t end = words - first < chunk ? words : first + chunk;
         if (w->words)
-            fired += c->steps % 2 == 0 ? run_chunk(&k, first, end, QSV_WORD_VECTORS, 2)
-                                       : run_chunk(&k, first, end, QSV_WORD_VECTORS, 1);
+            fired += c->steps % 2 == 0 ? run_chunk(&k, first, end, packs, QSV_WORD_VECTORS, 2)
+                                       : run_chunk(&k, first, end, packs, QSV_WORD_VECTORS, 1);
         else
-            fired += c->steps % 4 == 0   ? run_chunk(&k, first, end, QSV_BYTE_VECTORS, 4)
-                     : c->steps % 2 == 0 ? run_chunk(&k, first, end, QSV_BYTE_VECTORS, 2)
-                                         : run_chunk(&k, first, end, QSV_BYTE_VECTORS, 1);
+            fired += c->steps % 4 == 0   ? run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 4)
+                     : c->steps % 2 == 0 ? run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 2)
+                                         : run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 1);
     }
     return fired;
 }

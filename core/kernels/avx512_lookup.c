@@ -22,43 +22,91 @@ size_t qsv_avx512_log_size(size_t taps, size_t groups)
     return taps * groups * QSV_RECORD * sizeof(V);
 }
 
-/* Sums of the first three codes and of the last three, eight each, added. */
-static void build_bytes(uint8_t *table, const uint8_t *halves, size_t n)
+/* What tables are made of, for n groups, and the positions that are looked up meanwhile. */
+struct build {
+    const uint8_t *halves; /* sums of the first three codes and of the last three, eight each */
+    size_t n;
+    const V *packed;
+    const uint8_t *then;
+};
+
+QSV_INLINE V *build_bytes(uint8_t *table, struct build b, V *log, const bool looks_up)
 {
     const V eighth = _mm512_set_epi64(0x0707070707070707, 0x0606060606060606, 0x0505050505050505,
                                       0x0404040404040404, 0x0303030303030303, 0x0202020202020202,
                                       0x0101010101010101, 0);
-    for (size_t i = 0; i < n; i++, halves += 16, table += TABLE) {
-        int64_t first, last;
-        memcpy(&first, halves, 8);
-        memcpy(&last, halves + 8, 8);
-        const V repeated = _mm512_shuffle_epi8(_mm512_set1_epi64(last), eighth);
-        _mm512_store_si512(table, _mm512_add_epi8(_mm512_set1_epi64(first), repeated));
+    V sum[QSV_OUTPUTS];
+    for (int o = 0; o < QSV_OUTPUTS; o++)
+        sum[o] = _mm512_setzero_si512();
+    for (size_t k = 0; k < b.n; k++) {
+#pragma GCC unroll 4
+        for (int o = 0; o < QSV_OUTPUTS; o++, b.halves += 16, table += TABLE) {
+            int64_t first, last;
+            memcpy(&first, b.halves, 8);
+            memcpy(&last, b.halves + 8, 8);
+            const V repeated = _mm512_shuffle_epi8(_mm512_set1_epi64(last), eighth);
+            const V entries = _mm512_add_epi8(_mm512_set1_epi64(first), repeated);
+            _mm512_store_si512(table, entries);
+            if (looks_up)
+                sum[o] = _mm512_add_epi8(sum[o], _mm512_permutexvar_epi8(b.packed[k], entries));
+        }
+        if (!looks_up || b.then[k] == QSV_GO_ON)
+            continue;
+        for (int o = 0; o < QSV_OUTPUTS; o++) {
+            log[o * QSV_BYTE_VECTORS] = sum[o];
+            sum[o] = _mm512_setzero_si512();
+        }
+        log += QSV_RECORD;
     }
+    return log;
 }
 
-static void build_words(uint8_t *table, const uint8_t *halves, size_t n)
+QSV_INLINE V *build_words(uint8_t *table, struct build b, V *log, const bool looks_up)
 {
     const V eighth = _mm512_set_epi64(0x0706070607060706, 0x0706070607060706, 0x0504050405040504,
                                       0x0504050405040504, 0x0302030203020302, 0x0302030203020302,
                                       0x0100010001000100, 0x0100010001000100);
-    const V upper = _mm512_add_epi8(eighth, _mm512_set1_epi8(8));
-    for (size_t i = 0; i < n; i++, halves += 32, table += WORD_TABLE) {
-        const __m128i *half = (const __m128i *)(const void *)halves;
-        const V first = _mm512_broadcast_i32x4(_mm_load_si128(half)),
-                last = _mm512_broadcast_i32x4(_mm_load_si128(half + 1));
-        _mm512_store_si512(table, _mm512_add_epi16(first, _mm512_shuffle_epi8(last, eighth)));
-        _mm512_store_si512(table + 64, _mm512_add_epi16(first, _mm512_shuffle_epi8(last, upper)));
+    const V next = _mm512_add_epi8(eighth, _mm512_set1_epi8(8));
+    V sum[QSV_OUTPUTS][2];
+    for (int o = 0; o < QSV_OUTPUTS; o++)
+        sum[o][0] = sum[o][1] = _mm512_setzero_si512();
+    for (size_t k = 0; k < b.n; k++) {
+#pragma GCC unroll 4
+        for (int o = 0; o < QSV_OUTPUTS; o++, b.halves += 32, table += WORD_TABLE) {
+            const __m128i *half = (const __m128i *)(const void *)b.halves;
+            const V first = _mm512_broadcast_i32x4(_mm_load_si128(half)),
+                    last = _mm512_broadcast_i32x4(_mm_load_si128(half + 1));
+            const V lower = _mm512_add_epi16(first, _mm512_shuffle_epi8(last, eighth)),
+                    upper = _mm512_add_epi16(first, _mm512_shuffle_epi8(last, next));
+            _mm512_store_si512(table, lower);
+            _mm512_store_si512(table + 64, upper);
+            if (!looks_up)
+                continue;
+            const V even = b.packed[k], odd = _mm512_srli_epi16(even, 8);
+            sum[o][0] = _mm512_add_epi16(sum[o][0], _mm512_permutex2var_epi16(lower, even, upper));
+            sum[o][1] = _mm512_add_epi16(sum[o][1], _mm512_permutex2var_epi16(lower, odd, upper));
+        }
+        if (!looks_up || b.then[k] == QSV_GO_ON)
+            continue;
+        for (int o = 0; o < QSV_OUTPUTS; o++)
+            for (int i = 0; i < 2; i++) {
+                log[o * QSV_WORD_VECTORS * 2 + i] = sum[o][i];
+                sum[o][i] = _mm512_setzero_si512();
+            }
+        log += QSV_RECORD;
     }
+    return log;
 }
 
-void qsv_avx512_build_tables(uint8_t *tables, const struct qsv_code_weights *w, uint32_t o4)
+V *qsv_avx512_build_tables(uint8_t *tables, const struct qsv_code_weights *w, uint32_t o4,
+                           const V *packed, V *log)
 {
-    const size_t n = (size_t)w->taps * w->groups * QSV_OUTPUTS, at = o4 / QSV_OUTPUTS * n;
+    const size_t n = (size_t)w->taps * w->groups, at = o4 / QSV_OUTPUTS * n;
+    const struct build b = {w->subsets + (w->words ? 32 : 16) * QSV_OUTPUTS * at, n, packed,
+                            w->then + at};
     if (w->words)
-        build_words(tables, w->subsets + 32 * at, n);
-    else
-        build_bytes(tables, w->subsets + 16 * at, n);
+        return packed ? build_words(tables, b, log, true) : build_words(tables, b, log, false);
+    return packed ? build_bytes(tables, b, log, true) : build_bytes(tables, b, log, false);
 }
 
 /* The indices that a tap reads. */

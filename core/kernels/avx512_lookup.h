@@ -45,8 +45,12 @@ struct qsv_lookup {
 size_t qsv_avx512_tables_size(size_t taps, size_t groups);
 size_t qsv_avx512_log_size(size_t taps, size_t groups);
 
-/* Tables of outputs o4 to o4 + 3, [groups][taps][4]. */
-void qsv_avx512_build_tables(uint8_t *tables, const struct qsv_code_weights *w, uint32_t o4);
+/* Makes the tables of outputs o4 to o4 + 3, [groups][taps][4]. Meanwhile, where `packed` is not
+ * NULL, it looks up 64 positions, whose indices [groups][taps] those are: no table is loaded again
+ * for so few. Their records have the first of each output's vectors, of words the first two.
+ * Returns the log's end. */
+qsv_v512 *qsv_avx512_build_tables(uint8_t *tables, const struct qsv_code_weights *w, uint32_t o4,
+                                  const qsv_v512 *packed, qsv_v512 *log);
 
 /* Write records to `log` and return its end. */
 qsv_v512 *qsv_avx512_look_up_bytes(qsv_v512 *log, const struct qsv_lookup *l);
