@@ -49,6 +49,10 @@ struct tile {
     uint32_t o4, step, word, words;
 };
 
+/* Outputs larger than a core's share of the last cache go past it: whoever reads them finds them in
+ * memory either way, and nothing is read to be overwritten. */
+static const size_t share_bytes = (size_t)4 << 20;
+
 /* Working memory, and what a chunk of positions shares. */
 struct work {
     const struct qsv_code_conv *c;
@@ -56,6 +60,7 @@ struct work {
     struct qsv_tap *taps;
     V *packed; /* [groups][taps] */
     V *log;
+    bool streams; /* outputs go past the caches */
 };
 
 QSV_INLINE void find_taps(const struct work *k, const struct tile *t, uint32_t words)
@@ -189,9 +194,9 @@ QSV_INLINE void floats_of(__m512 x[][4], const struct qsv_code_weights *w, uint3
 }
 
 /* What follows the sums of output o: 64 positions of one time step. */
-QSV_INLINE void scale(const struct qsv_code_conv *c, uint32_t o, uint32_t step, uint32_t word,
-                      __m512 x[4])
+QSV_INLINE void scale(const struct work *k, uint32_t o, uint32_t step, uint32_t word, __m512 x[4])
 {
+    const struct qsv_code_conv *c = k->c;
     const size_t p = (size_t)word * QSV_WORD, position = (size_t)step * c->block + p;
     const __m512 multiplier = _mm512_set1_ps(c->multiplier[o]), shift = _mm512_set1_ps(c->shift[o]);
 #pragma GCC unroll 4
@@ -206,9 +211,14 @@ QSV_INLINE void scale(const struct qsv_code_conv *c, uint32_t o, uint32_t step, 
     }
     if (c->out) {
         float *out = c->out + o * c->out_stride + position;
+        if (k->streams)
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++)
-            _mm512_storeu_ps(out + 16 * j, x[j]);
+            for (int j = 0; j < 4; j++)
+                _mm512_stream_ps(out + 16 * j, x[j]);
+        else
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                _mm512_storeu_ps(out + 16 * j, x[j]);
     }
 }
 
@@ -275,7 +285,7 @@ QSV_INLINE uint64_t run_tile(const struct work *k, const struct tile *t, struct 
 #pragma GCC unroll 4
         for (uint32_t v = 0; v < (uint32_t)vectors; v++)
             if (v % words == 0 || v % words < t->words)
-                scale(c, o, t->step + v / words, t->word + v % words, x[v]);
+                scale(k, o, t->step + v / words, t->word + v % words, x[v]);
         if (c->spikes)
 #pragma GCC unroll 4
             for (uint32_t word = 0; word < words; word++)
@@ -379,12 +389,19 @@ QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end
     return fired;
 }
 
+static bool streams(const struct qsv_code_conv *c)
+{
+    const size_t bytes = (size_t)c->weights->out_ch * c->steps * c->block * sizeof *c->out;
+    return c->out && bytes > share_bytes && (uintptr_t)c->out % sizeof(V) == 0 &&
+           c->out_stride % (sizeof(V) / sizeof *c->out) == 0;
+}
+
 uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
 {
     const struct qsv_code_weights *w = c->weights;
     const size_t word_bytes = (size_t)w->groups * c->steps * QSV_WORD;
     const uint32_t chunk = (uint32_t)(CHUNK_BYTES / word_bytes + 8) / MAX_VECTORS * MAX_VECTORS;
-    struct work k = {.c = c, .tables = c->tables};
+    struct work k = {.c = c, .tables = c->tables, .streams = streams(c)};
     k.taps = (struct qsv_tap *)(void *)(k.tables + qsv_avx512_tables_size(w->taps, w->groups));
     k.packed = (V *)(void *)(k.taps + w->taps);
     k.log = k.packed + (size_t)w->taps * w->groups;
@@ -403,6 +420,8 @@ uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
                      : c->steps % 2 == 0 ? run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 2)
                                          : run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 1);
     }
+    if (k.streams)
+        _mm_sfence();
     return fired;
 }
 #endif
