@@ -88,13 +88,14 @@ struct qsv_row_conv {
     float *tile;    /* working memory: [16][width, at least 128], aligned */
 };
 
-/* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p]. */
+/* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p], for the first
+ * `positions` p of each step's block; written up to a multiple of 16. */
 struct qsv_dense {
     const float *x; /* [k][x_stride] */
     size_t x_stride;
     const float *weight; /* [out_ch, padded, / 4][k][4] */
     uint32_t k, out_ch;
-    uint32_t positions;              /* a multiple of 64 */
+    uint32_t steps, block, positions;
     const float *multiplier, *shift; /* [out_ch] */
     float *out;                      /* [out_ch][out_stride] */
     size_t out_stride;

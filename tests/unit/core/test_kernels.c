@@ -356,25 +356,23 @@ static void test_weigh(void **state)
 
 static void test_dense(void **state)
 {
-    static const uint32_t sizes[][3] = {/* positions, k, outputs */
-                                        {64, 1, 1},
-                                        {128, 49, 16},
-                                        {64, 20, 7},
-                                        {192, 64, 65},
-                                        {448, 147, 24}};
+    static const uint32_t sizes[][4] = {/* steps, positions, k, outputs */
+                                        {1, 64, 1, 1},   {2, 65, 49, 16},   {4, 4, 20, 7},
+                                        {3, 49, 64, 65}, {1, 448, 147, 24}, {4, 196, 5, 3}};
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint32_t n = sizes[i][0], k = sizes[i][1], o = sizes[i][2];
-        size_t stride = n + 64;
+        const uint32_t steps = sizes[i][0], n = sizes[i][1], k = sizes[i][2], o = sizes[i][3],
+                       block = round_up(n, 64);
+        const size_t stride = steps * block + 64;
         float *x = random_values(&r, k * stride),
               *w = random_values(&r, (size_t)k * round_up(o, 4));
         static const float zeros[128];
         float *m = random_values(&r, o), *want = random_values(&r, o * stride),
               *got = random_values(&r, o * stride);
         for (uint32_t c = 0; c < o; c++)
-            for (uint32_t p = 0; p < n; p++) {
+            for (uint32_t p = 0; p < steps * block; p++) {
                 float sum = 0;
                 for (uint32_t j = 0; j < k; j++)
                     sum = fmaf(w[((size_t)(c / 4) * k + j) * 4 + c % 4], x[j * stride + p], sum);
@@ -382,10 +380,11 @@ static void test_dense(void **state)
             }
         EACH_TABLE(t)
         {
-            struct qsv_dense d = {x, stride, w, k, o, n, m, zeros, got, stride};
+            struct qsv_dense d = {x, stride, w, k, o, steps, block, n, m, zeros, got, stride};
             t->dense(&d);
             for (uint32_t c = 0; c < o; c++)
-                assert_memory_equal(want + c * stride, got + c * stride, n * sizeof *got);
+                for (size_t at = c * stride; at < c * stride + steps * block; at += block)
+                    assert_memory_equal(want + at, got + at, n * sizeof *got);
         }
         free(x);
         free(w);
