@@ -4,7 +4,7 @@
 
 #include "core/kernels/strided.h"
 
-enum { PATCH_POSITIONS = 256, DENSE_POSITIONS = 16, ROW_TILE = 16, ROW_WIDTH = 128 };
+enum { PATCH_POSITIONS = 512, DENSE_POSITIONS = 16, ROW_TILE = 16, ROW_WIDTH = 128 };
 
 struct conv { /* one call of qsv_step_conv */
     struct qsv_step_context *c;
