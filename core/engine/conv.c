@@ -37,7 +37,7 @@ static uint32_t taps_of(const struct qsv_layer *l)
 /* Bytes on either side of the indices that taps may read, and ignore. */
 static size_t index_slack(const struct qsv_layer *l)
 {
-    return ((size_t)l->pad * l->in.w + l->pad + 2 * QSV_WORD) / QSV_WORD * QSV_WORD;
+    return ((size_t)l->pad * l->in.w + l->pad + QSV_TILE + QSV_WORD) / QSV_WORD * QSV_WORD;
 }
 
 /* Whole output rows that a patch holds. */

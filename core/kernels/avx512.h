@@ -13,6 +13,10 @@ typedef __m512i qsv_v512;
 
 #define QSV_INLINE static inline __attribute__((always_inline))
 
+/* Keeps gcc from loading twice what is used twice, and from moving what comes later ahead until the
+ * registers do not suffice. */
+#define QSV_IN_REGISTER(v) __asm__("" : "+v"(v))
+
 /* Sixteen neurons: charges v by x, gives the potential h before they fire, returns which do. */
 QSV_INLINE __mmask16 qsv_fire_16(__m512 *v, __m512 x, __m512 v_th, __m512 decay, __m512 *h)
 {

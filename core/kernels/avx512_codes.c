@@ -15,9 +15,6 @@ enum {
 
 typedef qsv_v512 V;
 
-/* Keeps gcc from loading twice what is used twice. */
-#define IN_REGISTER(v) __asm__("" : "+v"(v))
-
 void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                            uint32_t channels, uint32_t positions)
 {
@@ -63,6 +60,7 @@ struct work {
     bool streams; /* outputs go past the caches */
 };
 
+/* What the taps of a tile read. */
 QSV_INLINE void find_taps(const struct work *k, const struct tile *t, uint32_t words)
 {
     const struct qsv_code_conv *c = k->c;
@@ -100,7 +98,7 @@ QSV_INLINE void add_bytes(struct pair *sum, const V *from, const V *end, const i
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             V byte = from[v];
-            IN_REGISTER(byte);
+            QSV_IN_REGISTER(byte);
             full[v] = _mm512_add_epi16(full[v], byte);
             sum[v].odd = _mm512_add_epi16(sum[v].odd, _mm512_srli_epi16(byte, 8));
         }
@@ -183,6 +181,7 @@ static inline void wide_floats(__m512 x[][4], const V *log, const V *end, int32_
             x[v][j] = _mm512_cvtepi32_ps(sum[v][j]);
 }
 
+/* The sums of output o, 64 positions a vector. */
 QSV_INLINE void floats_of(__m512 x[][4], const struct qsv_code_weights *w, uint32_t o, const V *log,
                           const V *end, bool words, const int vectors)
 {
@@ -326,8 +325,7 @@ static void pack_last(const struct work *k)
         }
 }
 
-/* The last word of outputs o4 ... from its log, vector x[.] of a time step each; returns spikes
- * fired. */
+/* The packed positions of outputs o4 ..., from the log that ends there; returns spikes fired. */
 static uint64_t run_packed(const struct work *k, uint32_t o4, const V *end)
 {
     const struct qsv_code_conv *c = k->c;
@@ -365,7 +363,7 @@ static uint64_t run_packed(const struct work *k, uint32_t o4, const V *end)
     return fired;
 }
 
-/* Words [first, end) of all outputs; packs: and the packed one. */
+/* Words [first, end) of all outputs; packs: and the packed positions. */
 QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end, bool packs,
                               const int vectors, const int steps)
 {

@@ -7,10 +7,6 @@ enum { TABLE = 64, WORD_TABLE = 128 };
 
 typedef qsv_v512 V;
 
-/* Keeps gcc from loading a table once for each use, and from moving look-ups ahead of others until
- * the registers do not suffice. */
-#define IN_REGISTER(v) __asm__("" : "+v"(v))
-
 size_t qsv_avx512_tables_size(size_t taps, size_t groups)
 {
     return taps * groups * QSV_OUTPUTS * WORD_TABLE;
@@ -149,12 +145,12 @@ QSV_INLINE V *look_up_bytes(V *log, const struct qsv_lookup *l, const uint32_t s
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++, table += TABLE) {
                 V entries = _mm512_load_si512(table);
-                IN_REGISTER(entries);
+                QSV_IN_REGISTER(entries);
 #pragma GCC unroll 4
                 for (int v = 0; v < QSV_BYTE_VECTORS; v++) {
                     V *s = &sum[o * QSV_BYTE_VECTORS + v];
                     *s = _mm512_add_epi8(*s, _mm512_permutexvar_epi8(x[v], entries));
-                    IN_REGISTER(*s);
+                    QSV_IN_REGISTER(*s);
                 }
             }
             if (*then++ != QSV_GO_ON)
@@ -185,15 +181,15 @@ QSV_INLINE V *look_up_words(V *log, const struct qsv_lookup *l, const uint32_t s
 #pragma GCC unroll 4
             for (int o = 0; o < QSV_OUTPUTS; o++, table += WORD_TABLE) {
                 V lower = _mm512_load_si512(table), upper = _mm512_load_si512(table + 64);
-                IN_REGISTER(lower);
-                IN_REGISTER(upper);
+                QSV_IN_REGISTER(lower);
+                QSV_IN_REGISTER(upper);
 #pragma GCC unroll 2
                 for (int v = 0; v < QSV_WORD_VECTORS; v++) {
                     V *s = &sum[(o * QSV_WORD_VECTORS + v) * 2];
                     s[0] = _mm512_add_epi16(s[0], _mm512_permutex2var_epi16(lower, x[v], upper));
-                    IN_REGISTER(s[0]);
+                    QSV_IN_REGISTER(s[0]);
                     s[1] = _mm512_add_epi16(s[1], _mm512_permutex2var_epi16(lower, odd[v], upper));
-                    IN_REGISTER(s[1]);
+                    QSV_IN_REGISTER(s[1]);
                 }
             }
             if (*then++ != QSV_GO_ON)

@@ -65,6 +65,7 @@ static int nibble_of(const struct layout *l, uint32_t part)
     return l->w->parts == 1 ? -1 : (int)part;
 }
 
+/* The sums of every subset of n codes; returns their end. */
 static int16_t *make_words(int16_t *entry, const int8_t *codes, uint32_t n)
 {
     entry[0] = 0;
@@ -178,10 +179,13 @@ enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct q
         make_word_subsets(&l);
     else
         make_subsets(&l);
-    for (uint32_t i = 0; w->words && i < padded / QSV_OUTPUTS; i++)
-        schedule_words(&l, w->then + (size_t)i * l.n, i * QSV_OUTPUTS);
-    for (uint32_t i = 0; !w->words && i < padded / QSV_OUTPUTS * w->parts; i++)
-        schedule(&l, w->then + (size_t)i * l.n, i / w->parts * QSV_OUTPUTS, i % w->parts);
+    for (uint32_t i = 0; i < padded / QSV_OUTPUTS * w->parts; i++) {
+        uint8_t *then = w->then + (size_t)i * l.n;
+        if (w->words)
+            schedule_words(&l, then, i * QSV_OUTPUTS);
+        else
+            schedule(&l, then, i / w->parts * QSV_OUTPUTS, i % w->parts);
+    }
     free(w->codes); /* all that is wanted of them */
     w->codes = NULL;
     return QSV_OK;

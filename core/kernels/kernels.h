@@ -18,7 +18,7 @@
 
 enum {
     QSV_WORD = 64,      /* positions a word of spikes, and what blocks are padded to */
-    QSV_TILE = 128,     /* positions a kernel takes at once */
+    QSV_TILE = 256,     /* positions a kernel takes at once, at most */
     QSV_MAX_WINDOW = 7, /* spikes of a row that are looked up at once */
     QSV_OUTPUTS = 4     /* output channels are padded to this, weights with zeros */
 };
@@ -52,7 +52,8 @@ struct qsv_code_weights {
  * y = fma(multiplier, sum, shift), and residual + y where there is a residual. y goes to `out`, to
  * neurons, or to both. */
 struct qsv_code_conv {
-    const uint8_t *index; /* [planes][groups][plane_stride / groups] */
+    const uint8_t *index; /* [planes][groups][plane_stride / groups]; as many bytes as the taps'
+                             offsets reach, and QSV_TILE, are readable on either side */
     size_t index_stride;  /* positions a group */
     size_t plane_stride;  /* bytes a plane */
     struct qsv_taps taps;

@@ -160,9 +160,8 @@ static uint64_t run_codes(const struct qsv_kernels *k, struct conv_data *d,
 {
     const struct qsv_layer *l = &d->layer;
     const uint32_t groups = w->sums.groups;
-    const size_t slack = round_up(l->pad * l->in.w + l->pad + 128, 64);
-    uint8_t *memory =
-        qsv_alloc_aligned(qsv_layer_planes(l) * groups * d->out.n + 2 * slack + d->in.n, 1);
+    const size_t slack = round_up(l->pad * l->in.w + l->pad + QSV_TILE, 64);
+    uint8_t *memory = qsv_alloc_aligned(qsv_layer_planes(l) * groups * d->out.n + 2 * slack, 1);
     uint8_t *input = qsv_alloc_aligned(groups * d->in.n, 1), *index = memory + slack;
     k->make_index(input, d->in.n, d->spikes, l->in_ch, (uint32_t)d->in.n);
     if (qsv_layer_is_same(l))
