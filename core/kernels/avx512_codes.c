@@ -1,14 +1,13 @@
 /* AVX-512: integer weights on spikes: sums that core/kernels/avx512_lookup.h looks up, and what
  * follows them. */
 #if defined(__x86_64__)
-#include "core/kernels/avx512_lookup.h"
+#include "core/kernels/avx512_sums.h"
 #include "core/kernels/subsets.h"
 
 enum {
     INDEX_BITS = QSV_AVX512_INDEX_BITS,
     MAX_VECTORS = QSV_BYTE_VECTORS,
-    ALWAYS_FIT = 256, /* byte sums whose sum is below 65536 */
-    PACKED_STEPS = 4,
+    PACKED_STEPS = 4, /* of so many positions are a vector: */
     PACKED_POSITIONS = 16,
     CHUNK_BYTES = 256 << 10 /* of indices that all outputs read before the next: half an L2 */
 };
@@ -80,116 +79,6 @@ QSV_INLINE void find_taps(const struct work *k, const struct tile *t, uint32_t w
         tap->at = c->taps.plane[i] * c->plane_stride + (size_t)c->taps.offset[i];
         tap->whole = !outside;
     }
-}
-
-/* 16-bit sums of 64 positions, modulo 65536: 2 i and 2 i + 1. */
-struct pair {
-    V even, odd;
-};
-
-/* Adds the byte sums of an output in the records [from, end). */
-QSV_INLINE void add_bytes(struct pair *sum, const V *from, const V *end, const int vectors)
-{
-    V full[QSV_BYTE_VECTORS]; /* even + 256 x odd */
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++)
-        full[v] = _mm512_add_epi16(sum[v].even, _mm512_slli_epi16(sum[v].odd, 8));
-    for (; from < end; from += QSV_RECORD)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) {
-            V byte = from[v];
-            QSV_IN_REGISTER(byte);
-            full[v] = _mm512_add_epi16(full[v], byte);
-            sum[v].odd = _mm512_add_epi16(sum[v].odd, _mm512_srli_epi16(byte, 8));
-        }
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++)
-        sum[v].even = _mm512_sub_epi16(full[v], _mm512_slli_epi16(sum[v].odd, 8));
-}
-
-/* In order of position, each in the lower half of 32 bits below an `upper` half. */
-QSV_INLINE void spread(V out[4], struct pair sum, V upper)
-{
-    /* unpacking takes the first and the last four of each eight */
-    static const int16_t order[32]
-        __attribute__((aligned(64))) = {0, 32, 1, 33, 8,  40, 9,  41, 2, 34, 3, 35, 10, 42, 11, 43,
-                                        4, 36, 5, 37, 12, 44, 13, 45, 6, 38, 7, 39, 14, 46, 15, 47};
-    const V pick = _mm512_load_si512(order);
-    const V first = _mm512_permutex2var_epi16(sum.even, pick, sum.odd);
-    const V last =
-        _mm512_permutex2var_epi16(sum.even, _mm512_add_epi16(pick, _mm512_set1_epi16(16)), sum.odd);
-    out[0] = _mm512_unpacklo_epi16(first, upper);
-    out[1] = _mm512_unpackhi_epi16(first, upper);
-    out[2] = _mm512_unpacklo_epi16(last, upper);
-    out[3] = _mm512_unpackhi_epi16(last, upper);
-}
-
-/* Sums that fit 16 bits, from the records [log, end) of an output: plus 32768, they are the last
- * bits of a float that is 2^23 larger. */
-QSV_INLINE void narrow_floats(__m512 x[][4], const V *log, const V *end, int32_t base, bool words,
-                              const int vectors)
-{
-    const V start = _mm512_set1_epi16((short)(INT16_MIN - base));
-    const __m512 excess = _mm512_set1_ps(8388608 + 32768);
-    struct pair sum[MAX_VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++)
-        sum[v] = words ? (struct pair){_mm512_add_epi16(log[2 * v], start),
-                                       _mm512_add_epi16(log[2 * v + 1], start)}
-                       : (struct pair){start, start};
-    if (!words)
-        add_bytes(sum, log, end, vectors);
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-        V bits[4];
-        spread(bits, sum[v], _mm512_set1_epi16(0x4b00));
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++)
-            x[v][j] = _mm512_sub_ps(_mm512_castsi512_ps(bits[j]), excess);
-    }
-}
-
-/* Sums beyond 16 bits: the records are added as far as they fit, then as 32 bits. */
-static inline void wide_floats(__m512 x[][4], const V *log, const V *end, int32_t base, bool words,
-                               const int vectors)
-{
-    const V half = _mm512_set1_epi16(words ? INT16_MIN : 0); /* makes words unsigned */
-    V sum[MAX_VECTORS][4];
-    for (int v = 0; v < vectors; v++)
-        for (int j = 0; j < 4; j++)
-            sum[v][j] = _mm512_set1_epi32(-base);
-    for (const V *next; log < end; log = next) {
-        const size_t at_once = words ? QSV_RECORD : ALWAYS_FIT * QSV_RECORD;
-        struct pair part[MAX_VECTORS];
-        next = (size_t)(end - log) < at_once ? end : log + at_once;
-        for (int v = 0; v < vectors; v++)
-            part[v] = words ? (struct pair){_mm512_xor_si512(log[2 * v], half),
-                                            _mm512_xor_si512(log[2 * v + 1], half)}
-                            : (struct pair){half, half};
-        if (!words)
-            add_bytes(part, log, next, vectors);
-        for (int v = 0; v < vectors; v++) {
-            V of[4];
-            spread(of, part[v], _mm512_setzero_si512());
-            for (int j = 0; j < 4; j++)
-                sum[v][j] = _mm512_add_epi32(
-                    sum[v][j], _mm512_add_epi32(of[j], _mm512_set1_epi32(words ? INT16_MIN : 0)));
-        }
-    }
-    for (int v = 0; v < vectors; v++)
-        for (int j = 0; j < 4; j++)
-            x[v][j] = _mm512_cvtepi32_ps(sum[v][j]);
-}
-
-/* The sums of output o, 64 positions a vector. */
-QSV_INLINE void floats_of(__m512 x[][4], const struct qsv_code_weights *w, uint32_t o, const V *log,
-                          const V *end, bool words, const int vectors)
-{
-    log += o % QSV_OUTPUTS * (QSV_RECORD / QSV_OUTPUTS);
-    if (w->narrow)
-        narrow_floats(x, log, end, w->base[o], words, vectors);
-    else
-        wide_floats(x, log, end, w->base[o], words, vectors);
 }
 
 /* What follows the sums of output o: 64 positions of one time step. */
@@ -280,7 +169,7 @@ QSV_INLINE uint64_t run_tile(const struct work *k, const struct tile *t, struct 
     for (uint32_t i = 0; i < outputs; i++) {
         const uint32_t o = t->o4 + i;
         __m512 x[MAX_VECTORS][4];
-        floats_of(x, w, o, k->log, end, by_words, vectors);
+        qsv_floats_of(x, w, o, k->log, end, by_words, vectors);
 #pragma GCC unroll 4
         for (uint32_t v = 0; v < (uint32_t)vectors; v++)
             if (v % words == 0 || v % words < t->words)
@@ -337,9 +226,9 @@ static uint64_t run_packed(const struct work *k, uint32_t o4, const V *end)
         __m512 x[1][4], h, v = _mm512_setzero_ps();
         V potential = _mm512_setzero_si512();
         if (c->weights->words)
-            floats_of(x, c->weights, o, k->log, end, true, 1);
+            qsv_floats_of(x, c->weights, o, k->log, end, true, 1);
         else
-            floats_of(x, c->weights, o, k->log, end, false, 1);
+            qsv_floats_of(x, c->weights, o, k->log, end, false, 1);
         for (uint32_t step = 0; step < PACKED_STEPS; step++) {
             const size_t p = (size_t)(words - 1) * QSV_WORD, position = (size_t)step * c->block + p;
             __m512 y = _mm512_fmadd_ps(x[0][step], _mm512_set1_ps(c->multiplier[o]),
