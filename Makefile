@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
 system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
 
-LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke libjpeg libpng
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke libjpeg libpng matio
 LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \
@@ -202,7 +202,6 @@ $(B)/runner/version.o: $(B)/version.h
 $(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
 $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
 $(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
-$(B)/core/data/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
 $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)

@@ -57,9 +57,8 @@ static enum qsv_status find_source(struct source *out, const struct values *v,
     if (st)
         return st;
     const struct qsv_spec *s = out->spec;
-    const struct qsv_spec_images *i = s->has_calibration ? &s->calibration : &s->dataset;
     out->model = s->model;
-    out->images = (struct qsv_dataset_source){i->format, i->images, i->labels, i->first, i->count};
+    out->images = qsv_images_source(s->has_calibration ? &s->calibration : &s->dataset);
     return QSV_OK;
 }
 
