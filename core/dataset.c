@@ -332,6 +332,12 @@ const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label)
     return d->reader->class_name ? d->reader->class_name(d->state, label) : NULL;
 }
 
+const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i)
+{
+    assert(i < d->count);
+    return d->reader->image_name ? d->reader->image_name(d->state, d->first + i) : NULL;
+}
+
 enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
                                  uint32_t *label, struct qsv_error *err)
 {

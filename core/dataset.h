@@ -51,6 +51,8 @@ uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
 /* What a class is called; NULL where nothing says. */
 const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label);
+/* What image i < count is called; NULL where it has no name. */
+const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i);
 
 /* pixels [h][w][c] of image i < count (of the slice) and its label; either pointer may be NULL. */
 enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,

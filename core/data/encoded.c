@@ -277,6 +277,12 @@ const char *qsv_encoded_class_name(void *state, uint32_t label)
     return label < n ? names[label] : NULL;
 }
 
+const char *qsv_encoded_image_name(void *state, uint64_t i)
+{
+    const struct qsv_encoded *e = state;
+    return e->images[i].name;
+}
+
 void qsv_encoded_close(void *state)
 {
     qsv_encoded_destroy(state);

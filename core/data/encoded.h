@@ -58,6 +58,7 @@ enum qsv_status qsv_encoded_read_labels(void *state, uint64_t first, size_t n, u
 enum qsv_status qsv_encoded_hash(void *state, uint64_t first, uint64_t n, struct qsv_hash *h,
                                  struct qsv_error *err);
 const char *qsv_encoded_class_name(void *state, uint32_t label);
+const char *qsv_encoded_image_name(void *state, uint64_t i);
 void qsv_encoded_close(void *state);
 
 #endif

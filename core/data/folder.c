@@ -111,4 +111,5 @@ const struct qsv_data_reader qsv_folder_reader = {.name = "folder",
                                                   .read_labels = qsv_encoded_read_labels,
                                                   .hash = qsv_encoded_hash,
                                                   .class_name = qsv_encoded_class_name,
+                                                  .image_name = qsv_encoded_image_name,
                                                   .close = qsv_encoded_close};

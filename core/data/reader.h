@@ -43,6 +43,7 @@ struct qsv_data_reader {
     enum qsv_status (*hash)(void *state, uint64_t first, uint64_t n, struct qsv_hash *h,
                             struct qsv_error *err);
     const char *(*class_name)(void *state, uint32_t label); /* or NULL, either */
+    const char *(*image_name)(void *state, uint64_t i);     /* the same */
     void (*close)(void *state);
     /* See qsv_dataset_share; NULL where a data set is not kept in memory. */
     enum qsv_status (*share)(void *state, uint64_t key, struct qsv_error *err);

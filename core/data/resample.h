@@ -27,8 +27,8 @@ struct qsv_resample {
     int32_t *weights;        /* [n][taps], in units of 2^-22; 0 behind the last one */
 };
 
-/* For outputs first .. first+n-1 of out_size, from in_size inputs; both sizes at least 1 and below
- * 2^26. */
+/* For outputs first .. first+n-1 of out_size, from in_size inputs; both sizes at least 1, in_size
+ * below 2^26. */
 enum qsv_status qsv_resample_init(struct qsv_resample *r, uint32_t in_size, uint64_t out_size,
                                   uint64_t first, uint32_t n, enum qsv_interpolation by,
                                   struct qsv_error *err);

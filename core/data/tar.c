@@ -32,6 +32,8 @@ static enum qsv_status add_entry(struct qsv_encoded *e, struct archive *a, struc
                                  uint64_t file_bytes, struct qsv_error *err)
 {
     const char *name = archive_entry_pathname(t);
+    if (!name) /* has letters that the locale lacks */
+        name = archive_entry_pathname_utf8(t);
     if (archive_entry_filetype(t) != AE_IFREG || archive_entry_hardlink(t))
         return QSV_OK;
     if (!name || strnlen(name, MAX_NAME) == MAX_NAME)
@@ -107,4 +109,5 @@ const struct qsv_data_reader qsv_tar_reader = {.name = "tar",
                                                .read_labels = qsv_encoded_read_labels,
                                                .hash = qsv_encoded_hash,
                                                .class_name = qsv_encoded_class_name,
+                                               .image_name = qsv_encoded_image_name,
                                                .close = qsv_encoded_close};

@@ -61,6 +61,14 @@ refuse 'images of another size than the model' 'images are 224x224x3' "$QSVIT" e
 refuse 'a damaged image ends it by name' 'n02099601/small.JPEG: is a JPEG file that ends too early' \
     "$QSVIT" eval -m "$TMP/m.h5" -d "$TMP/damaged" "${how[@]}"
 
+expect 'pack' 0 "$QSVIT" pack "$TMP/flat.tar" --labels "$TMP/LOC_val_solution.csv" "${how[@]}" -o "$TMP/packed.h5"
+same 'says what it has written' "$TMP/packed.h5: 19 images of 3x64x64" "$out"
+expect 'eval on a packed data set' 0 "$QSVIT" eval -m "$TMP/m.h5" -d "$TMP/packed.h5"
+same 'gives the same' "$folder" "$(grep -E '^(top|loss)' <<<"$out")"
+refuse 'a damaged image is not packed' 'n02099601/small.JPEG: is a JPEG file that ends too early' \
+    "$QSVIT" pack "$TMP/damaged" "${how[@]}" -o "$TMP/none.h5"
+same 'and nothing is left' '' "$(find "$TMP" -name "none*")"
+
 cat >"$TMP/spec.yaml" <<YAML
 model: m.h5
 dataset: {images: flat.tar, labels: LOC_val_solution.csv, resize: 73, crop: 64}

@@ -1,22 +1,27 @@
 """Small image files of every kind that ImageNet has or a reader may meet, and what Pillow and torchvision make of them.
 
-    make_images.py     (from the top of the project; python3-pil, python3-torchvision, python3-h5py)
+    make_images.py           (from the top of the project; python3-pil, python3-torchvision, python3-h5py)
+    make_images.py FOLDER    the same kinds in photographs' sizes, no golden files
 
 Writes tests/data/images/CLASS/NAME, synthetic pictures of a fixed seed in three class folders, and tests/data/golden/images_*.h5:
 u8 [N,crop,crop,3] in the order of the sorted paths, labels, paths.
 """
-import io, os, shutil, struct, zlib
+import io, os, shutil, struct, sys, zlib
 import h5py, numpy as np
 from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 ROOT, GOLDEN = "tests/data/images", "tests/data/golden"
+SCALE = 1
+if len(sys.argv) > 1:
+    ROOT, GOLDEN, SCALE = sys.argv[1], None, 5
 rng = np.random.default_rng(20)
 
 
 def picture(width, height, channels=3):
     """Waves, edges and noise: what a filter, chroma upsampling and rounding each show in."""
+    width, height = width * SCALE, height * SCALE
     y, x = np.mgrid[:height, :width]
     planes = []
     for c in range(channels):
@@ -91,12 +96,15 @@ files = {
     "n03445777/png_called.JPEG": png(Image.fromarray(picture(60, 45), "RGB")),
     "n03445777/transparent.png": png(Image.fromarray(picture(40, 60), "RGB").quantize(40), transparency=bytes(range(40))),
 }
-shutil.rmtree(ROOT, ignore_errors=True)
+if GOLDEN:
+    shutil.rmtree(ROOT, ignore_errors=True)
 for path, data in files.items():
     os.makedirs(os.path.dirname(f"{ROOT}/{path}"), exist_ok=True)
     with open(f"{ROOT}/{path}", "wb") as f:
         f.write(data)
 
+if not GOLDEN:
+    sys.exit()
 paths = sorted(files)
 classes = sorted({p.split("/")[0] for p in paths})
 for name, resize, crop, interpolation in [
