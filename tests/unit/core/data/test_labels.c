@@ -237,6 +237,28 @@ static void test_devkit(void **state)
     }
 }
 
+/* meta.mat as MATLAB writes it (tests/reference/make_devkit.py). */
+static void test_devkit_as_matlab_writes_it(void **state)
+{
+    (void)state;
+    static const int expected[] = {2, 0, 1, 3, 0};
+    struct qsv_labels *l;
+    struct qsv_error err;
+    size_t n;
+    if (qsv_labels_read(&l, "tests/data/devkit.tar.gz", &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 5; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "ILSVRC2012_val_%08d.JPEG", i + 1);
+        expect_label(l, name, expected[i]);
+    }
+    char *const *classes = qsv_labels_classes(l, &n);
+    assert_int_equal(n, 4);
+    assert_string_equal(classes[0], "n01440764 tench, Tinca tinca");
+    assert_string_equal(classes[3], "n03445777 golf ball");
+    qsv_labels_destroy(l);
+}
+
 static void test_bad_devkits(void **state)
 {
     (void)state;
@@ -329,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_kaggle),
         cmocka_unit_test(test_bad_texts),
         cmocka_unit_test(test_devkit),
+        cmocka_unit_test(test_devkit_as_matlab_writes_it),
         cmocka_unit_test(test_bad_devkits),
         cmocka_unit_test(test_damaged_devkits),
         cmocka_unit_test(test_out_of_memory_at_every_allocation),
