@@ -47,6 +47,8 @@ ISA_avx2   := -mavx2 -mfma -mpopcnt -mbmi -Wno-psabi
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vpopcntdq \
               -mfma -mpopcnt -mbmi2 -mprefer-vector-width=512 -Wno-psabi
 ISA_avx512_codes := $(ISA_avx512)
+ISA_avx512_lookup := $(ISA_avx512)
+ISA_avx512_windows := $(ISA_avx512)
 ISA_avx512_rows  := $(ISA_avx512)
 ISA_avx512_reals := $(ISA_avx512)
 ISA_moments_avx2   := $(ISA_avx2)
@@ -111,7 +113,7 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
-## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator; JSON=1)
+## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator|flips; JSON=1)
 bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
 

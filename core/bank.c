@@ -326,6 +326,12 @@ bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format form
     return b->slots[(size_t)layer * QSV_N_FORMATS + format].ready;
 }
 
+double qsv_bank_loss(const struct qsv_bank *b, uint32_t layer, enum qsv_format format)
+{
+    const struct slot *s = &b->slots[(size_t)layer * QSV_N_FORMATS + format];
+    return s->ready ? s->entry.loss : NAN;
+}
+
 static enum qsv_status check_entry(const struct qsv_bank *b, uint32_t layer,
                                    const struct qsv_bank_entry *e, struct qsv_error *err)
 {

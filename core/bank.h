@@ -16,7 +16,8 @@ struct qsv_statistics; /* core/statistics.h */
 
 struct qsv_bank_entry {
     enum qsv_format format;
-    const int8_t *codes; /* [out_ch][per_channel]; NULL for f32 and f16 */
+    const int8_t *codes; /* [out_ch][per_channel]; NULL for f32 and f16, and for none in a network
+                            of a folded model */
     const float *scale;  /* [out_ch]; NULL for f32 and f16 */
     const float
         *values; /* [out_ch][per_channel], for f32 and f16 (rounded to half precision); else NULL */
@@ -49,6 +50,8 @@ enum qsv_status qsv_bank_install(struct qsv_bank *b, uint32_t layer,
                                  const struct qsv_bank_entry *entry, struct qsv_error *err);
 /* Is the entry there already? */
 bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format format);
+/* Its loss; NaN where it isn't there: it is not made for this. */
+double qsv_bank_loss(const struct qsv_bank *b, uint32_t layer, enum qsv_format format);
 
 /* *out is valid until the bank is destroyed. */
 enum qsv_status qsv_bank_get(const struct qsv_bank_entry **out, struct qsv_bank *b, uint32_t layer,

@@ -48,18 +48,18 @@ static double add_pj(enum qsv_format f, const struct qsv_energy_constants *c)
     return f == QSV_F16 ? c->f16_add : c->f32_add;
 }
 
-static uint64_t layer_macs(const struct qsv_model *m, uint32_t l)
+static uint64_t layer_macs(const struct qsv_model *m, const uint8_t *formats, uint32_t l)
 {
     const struct qsv_layer *layer = &m->graph.layers[l];
     uint64_t steps = m->graph.nodes[layer->node].per_step ? m->options.time_steps : 1;
-    return layer->spike_input ? 0 : layer->macs * steps;
+    return layer->spike_input || formats[l] == QSV_NONE ? 0 : layer->macs * steps;
 }
 
-uint64_t qsv_cost_mac_ops(const struct qsv_model *model)
+uint64_t qsv_cost_mac_ops(const struct qsv_model *model, const uint8_t *formats)
 {
     uint64_t n = 0;
     for (uint32_t l = 0; l < model->graph.n_layers; l++)
-        n += layer_macs(model, l);
+        n += layer_macs(model, formats, l);
     return n;
 }
 
@@ -74,7 +74,7 @@ void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, enum
     *out = (struct qsv_energy){0};
     for (uint32_t l = 0; l < g->n_layers; l++) {
         enum qsv_format f = (enum qsv_format)formats[l];
-        double ac = (double)ac_ops[l] / images, mac = (double)layer_macs(model, l);
+        double ac = (double)ac_ops[l] / images, mac = (double)layer_macs(model, formats, l);
         out->compute_pj += ac * add_pj(f, constants);
         /* The input is real: whatever the weight's width, the product is a f32 one. */
         out->compute_pj += mac * (constants->f32_multiply + constants->f32_add);

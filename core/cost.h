@@ -5,7 +5,7 @@
  * spike) is one weight fetched from SRAM and one add of the weight's width; a MAC adds the
  * multiply, and where the input is real-valued integer weights count as f32; every stored byte of
  * the model comes from DRAM once. Integer add energy is linear in bits, from int8's. Attention's
- * products are spike counts: adds of 16 bits, no weight fetched.
+ * products are spike counts: adds of 16 bits, no weight fetched. Layers in format none do nothing.
  */
 #ifndef QSV_COST_H
 #define QSV_COST_H
@@ -37,12 +37,12 @@ struct qsv_energy { /* pJ an image */
 };
 
 /* ac_ops [n_layers + n_attentions]: accumulates on spikes over n_images images, a layer or
- * attention product each. MACs are the graph's, fixed. */
+ * attention product each. MACs are the graph's, of layers that are not none. */
 void qsv_cost_energy(struct qsv_energy *out, const struct qsv_model *model, enum qsv_format affine,
                      const uint8_t *formats, const uint64_t *ac_ops, uint64_t n_images,
                      const struct qsv_energy_constants *constants);
 
-/* Multiply-accumulates on real-valued inputs an image, all layers. */
-uint64_t qsv_cost_mac_ops(const struct qsv_model *model);
+/* Multiply-accumulates on real-valued inputs an image, all layers; formats [n_layers]. */
+uint64_t qsv_cost_mac_ops(const struct qsv_model *model, const uint8_t *formats);
 
 #endif

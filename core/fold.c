@@ -73,10 +73,12 @@ static bool integer(const uint8_t *formats, uint32_t l)
     return qsv_format_info((enum qsv_format)formats[l])->integer;
 }
 
-/* Does a factor that is not 1 by nature reach the place behind layer l? */
+/* Does a factor that is not 1 by nature, of a sum that is not 0, reach the place behind layer l? */
 static bool has_factor(const struct qsv_graph *g, const uint8_t *formats, uint32_t l)
 {
     uint32_t before = g->links[l].previous;
+    if (formats[l] == QSV_NONE)
+        return false;
     return g->links[l].n_norms || integer(formats, l) ||
            (is_depthwise(g, l) && before != QSV_NO_LAYER && has_factor(g, formats, before));
 }

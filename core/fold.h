@@ -8,7 +8,9 @@
  * summed over the kernel. That holds at the borders too, because the padding there is what the norm
  * gives for 0 (RepConv), so that x + b is padded with b. So what is stored: nothing behind a layer
  * that a depthwise one follows, a multiplier behind the other inner layers, multiplier and shift at
- * the chain's end. A layer's output is multiplier x (sum of code x input) + shift.
+ * the chain's end. A layer's output is multiplier x (sum of code x input) + shift. A layer in
+ * format none has no sum, and so no multiplier; its own correction is the constant that the chain
+ * goes on with, whatever was before it.
  */
 #ifndef QSV_FOLD_H
 #define QSV_FOLD_H

@@ -13,6 +13,7 @@ static const struct qsv_format_info formats[QSV_N_FORMATS] = {
     [QSV_INT5] = TWOS_COMPLEMENT("int5", 5),          [QSV_INT4] = TWOS_COMPLEMENT("int4", 4),
     [QSV_INT3] = TWOS_COMPLEMENT("int3", 3),          [QSV_INT2] = {"int2", 2, true, -3, 3, 2},
     [QSV_TERNARY] = {"ternary", 1.6, true, -1, 1, 1}, [QSV_BINARY] = {"binary", 1, true, -1, 1, 2},
+    [QSV_NONE] = {"none", 0, true, 0, 0, 1},
 };
 
 enum { TRITS = 5 }; /* ternary codes to a byte */
@@ -35,7 +36,7 @@ bool qsv_format_find(enum qsv_format *out, const char *name)
 
 const char *qsv_format_names(void)
 {
-    return "f32, f16, int8, int6, int5, int4, int3, int2, ternary, binary";
+    return "f32, f16, int8, int6, int5, int4, int3, int2, ternary, binary, none";
 }
 
 size_t qsv_format_packed_bytes(enum qsv_format f, size_t n)

@@ -4,7 +4,9 @@
  * stream a layer, the first weight in the lowest bits of the first byte; ternary packs five codes
  * to a byte, sum of (code + 1) x 3^i. What is stored for a code c in the bit stream: two's
  * complement for int3 to int8, (c + 3) / 2 for int2, (c + 1) / 2 for binary. f32 and f16 are
- * little-endian IEEE values. The numbers of the enumeration are written to files: never renumber.
+ * little-endian IEEE values. `none` has one code, 0, and packs to nothing: the layer is left out,
+ * and what it gave on average may stay behind as a constant (core/bank.h). The numbers of the
+ * enumeration are written to files: never renumber.
  */
 #ifndef QSV_FORMAT_H
 #define QSV_FORMAT_H
@@ -26,6 +28,7 @@ enum qsv_format {
     QSV_INT2 = 7, /* {-3, -1, 1, 3} */
     QSV_TERNARY = 8,
     QSV_BINARY = 9, /* {-1, 1} */
+    QSV_NONE = 10,  /* {0} */
     QSV_N_FORMATS
 };
 

@@ -133,11 +133,11 @@ static void hash_model(struct qsv_model *m, struct qsv_hash *h)
     m->hash = qsv_hash_end(h);
 }
 
-/* A folded model is known by the multipliers that only it has. */
+/* A folded model is known by what only it has: multipliers, or layers that are left out. */
 static bool is_folded(const struct qsv_tensors *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        if (ends_with(t->v[i].name, ".multiplier"))
+        if (ends_with(t->v[i].name, ".multiplier") || t->v[i].format == QSV_NONE)
             return true;
     return false;
 }

@@ -15,6 +15,8 @@
 #include "core/seal.h"
 
 enum { FILE_VERSION = 1, MAX_NAME = 200, MAX_TENSORS = 1 << 16, CHUNK = 1 << 18 };
+/* Weights of a tensor in format none, whose shape no bytes vouch for. */
+static const size_t max_left_out = (size_t)1 << 30;
 
 struct row {
     char name[MAX_NAME];
@@ -207,7 +209,8 @@ static enum qsv_status take_tensor(struct qsv_tensors *out, const struct row *r,
     for (uint32_t i = 0; i < r->rank; i++)
         if (!qsv_mul_size(n, r->shape[i], &n))
             n = SIZE_MAX;
-    if (r->offset > data_bytes || r->bytes > data_bytes - r->offset || n > data_bytes * 8 ||
+    const size_t most = r->format == QSV_NONE ? max_left_out : data_bytes * 8;
+    if (r->offset > data_bytes || r->bytes > data_bytes - r->offset || n > most ||
         qsv_format_packed_bytes((enum qsv_format)r->format, n) != r->bytes)
         return qsv_fail(
             err, QSV_EINPUT,

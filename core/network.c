@@ -132,8 +132,8 @@ static enum qsv_status read_vector(float **out, const struct qsv_model *m,
     const struct qsv_tensor *t;
     char name[256];
     snprintf(name, sizeof name, "%s.%s", l->name, part);
-    if (!wanted) /* an integer layer always has a multiplier: with what a file omits it can't be
-                    what qsvit wrote */
+    if (!wanted) /* an integer layer but one at none always has a multiplier: with what a file
+                    omits it can't be what qsvit wrote */
         return QSV_OK;
     enum qsv_status st = qsv_tensors_need_vector(&t, &m->tensors, name, l->out_ch, err);
     if (st)
@@ -151,6 +151,8 @@ static enum qsv_status read_weights(struct qsv_bank_entry *e, const struct qsv_m
     const struct qsv_tensor *t = qsv_tensors_findf(&m->tensors, "%s.weight", l->name);
     size_t n = (size_t)l->n_weights;
     e->format = t->format;
+    if (t->format == QSV_NONE) /* of any shape that a file may name: nothing is made of its size */
+        return QSV_OK;
     if (qsv_format_info(t->format)->integer) {
         int8_t *codes = qsv_alloc_aligned(n, 1);
         e->codes = codes;

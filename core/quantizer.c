@@ -5,7 +5,7 @@
 
 #include "core/quantizers/quantizers.h"
 
-enum { RULES_VERSION = 1 }; /* changes whenever any code or scale could */
+enum { RULES_VERSION = 2 }; /* changes whenever any code or scale could */
 
 static const struct qsv_quantizer_kind *const kinds[] = {
     &qsv_quantizer_round, &qsv_quantizer_gptq, &qsv_quantizer_compensated, &qsv_quantizer_searched};
@@ -43,6 +43,14 @@ bool qsv_quantizer_corrects(const struct qsv_quantizer *q)
     return find(q->name)->corrects;
 }
 
+/* Nothing to choose: the format's only code is 0. */
+static void leave_out(int8_t *codes, size_t n, float *scale, size_t out_ch)
+{
+    memset(codes, 0, n);
+    for (size_t o = 0; o < out_ch; o++)
+        scale[o] = 1;
+}
+
 enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
                                    const float *weights, size_t out_ch, size_t per_channel,
                                    const struct qsv_curvature *curvature, int8_t *codes,
@@ -62,6 +70,10 @@ enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_forma
     assert(kind && task.format->integer);
     assert(curvature ? curvature->k == per_channel && curvature->rows == out_ch
                      : !kind->needs_curvature);
+    if (format == QSV_NONE) {
+        leave_out(codes, out_ch * per_channel, scale, out_ch);
+        return QSV_OK;
+    }
     return kind->quantize(&task, err);
 }
 

@@ -34,7 +34,7 @@ struct qsv_quantizer {
  * two equally near ones. By QSV_SCALE_MAX the scale is largest magnitude / largest code; by
  * QSV_SCALE_MSE it is that times 0.10, 0.11 ... 1.05, where the codes are lopsided also times their
  * negatives: the first of those with the least squared error. A channel of zeros counts as one
- * whose largest magnitude is 1e-30.
+ * whose largest magnitude is 1e-30. To none every quantizer gives scales of 1.
  */
 void qsv_quantize(const struct qsv_quantizer *q, enum qsv_format format, const float *weights,
                   size_t out_ch, size_t per_channel, int8_t *codes, float *scale);
@@ -46,8 +46,8 @@ struct qsv_curvature; /* core/curvature.h */
  * "gptq": inputs by falling diagonal of H, each rounded to make up for the errors of those before
  * it; the scale by the rule, squared errors weighted by the diagonal. "compensated": then four
  * sweeps of coordinate descent on the codes, the scale in closed form before each and at the end.
- * "searched": that from 4 to 32 scales to begin with, for each row what loses least. Formulas:
- * docs/quantizers.md. The last bits of what they stand on may differ between kinds of CPU
+ * "searched": that from 4 to 32 scales to begin with, for each row what loses least, its scale times
+ * what the outputs spread less. Formulas: docs/quantizers.md. The last bits of what they stand on may differ between kinds of CPU
  * (core/linear.h), so their codes are to be recorded. */
 enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
                                    const float *weights, size_t out_ch, size_t per_channel,

@@ -20,7 +20,8 @@ struct qsv_trial {
 
 /* What a step found and decided, for /steps and the log. */
 struct qsv_step {
-    const char *name;     /* "baseline", "sensitivity", "base", "guided", "select", "verify" */
+    const char *name;     /* "baseline", "sensitivity", "base", "guided", "gate", "network",
+                             "stage", "block", "layer", "select", "verify" */
     uint64_t trial_id;    /* the trial it is about; 0: none */
     const char *decision; /* "base", "raise", "lower", "reject", "select" ... */
     const char *why;      /* one line with figures */
@@ -33,6 +34,9 @@ struct qsv_evaluator {
     enum qsv_status (*evaluate)(void *context, const char *step, const struct qsv_trial *trials,
                                 uint32_t n, enum qsv_image_set set, uint64_t n_images,
                                 struct qsv_metrics *out, struct qsv_error *err);
+    /* How many images the first n_images (0: all) of a set are. NULL: not known beforehand, and no
+     * budget is kept. */
+    uint64_t (*count)(void *context, enum qsv_image_set set, uint64_t n_images);
     /* Notes a decision; recorded with the run. */
     enum qsv_status (*note)(void *context, const struct qsv_step *step, struct qsv_error *err);
     /* Says before a question what may well be asked after it, so that workers who have nothing left

@@ -41,6 +41,19 @@ double qsv_metrics_top1_drop(const struct qsv_metrics *m)
     return 100.0 * ((double)m->n_only_baseline - (double)m->n_only_trial) / (double)m->n_images;
 }
 
+double qsv_metrics_drop_error(const struct qsv_metrics *m)
+{
+    const double n = (double)m->n_images;
+    const double lost = (double)m->n_only_baseline, won = (double)m->n_only_trial;
+    return 100 * sqrt(lost + won - (lost - won) * (lost - won) / n) / n;
+}
+
+double qsv_metrics_drop_bound(const struct qsv_metrics *m)
+{
+    return (qsv_metrics_top1_drop(m) + m->caution.margin * qsv_metrics_drop_error(m)) /
+           (1 - m->caution.reserve);
+}
+
 double qsv_metrics_loss(const struct qsv_metrics *m)
 {
     return m->loss_sum / (double)m->n_images;

@@ -8,6 +8,13 @@
 #include "core/cost.h"
 #include "jobs/record.h"
 
+/* How much more than measured decisions take a drop for. All 0: as measured. */
+struct qsv_caution {
+    double margin;  /* standard errors of it, for chance */
+    double reserve; /* share of the bound, below 1, for what images understate that the network has
+                       learned from */
+};
+
 struct qsv_metrics {
     uint64_t trial_id;
     uint64_t n_images;
@@ -16,6 +23,7 @@ struct qsv_metrics {
     uint64_t ac_ops, mac_ops;
     double drift_sum; /* of records, each weighted by its images */
     double wall_s;
+    struct qsv_caution caution;
     struct qsv_bytes bytes;
     struct qsv_energy energy;
 };
@@ -29,6 +37,11 @@ double qsv_metrics_top1(const struct qsv_metrics *m); /* per cent */
 double qsv_metrics_top5(const struct qsv_metrics *m); /* per cent */
 double qsv_metrics_top1_drop(
     const struct qsv_metrics *m); /* percentage points below the baseline on the same images */
+/* Its standard error, paired; 0 where no answer became right or wrong. */
+double qsv_metrics_drop_error(const struct qsv_metrics *m);
+/* What decisions compare with a bound, by the caution: (drop + margin x its standard error) /
+ * (1 - reserve). */
+double qsv_metrics_drop_bound(const struct qsv_metrics *m);
 double qsv_metrics_loss(const struct qsv_metrics *m); /* mean, nats */
 double qsv_metrics_kl(const struct qsv_metrics *m);   /* mean, nats */
 /* Standard error of the mean; NaN below two images. */

@@ -1,5 +1,6 @@
 #include "jobs/spec.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "core/base/file.h"
 #include "jobs/nearest.h"
 #include "jobs/spec_keys.h"
+#include "jobs/strategy.h"
 #include "jobs/yaml.h"
 
 enum { MAX_NAMES = 64 }; /* in one section, and more than there are */
@@ -130,6 +132,16 @@ static enum qsv_status set_default(struct qsv_spec *s, const struct qsv_spec_key
     return st;
 }
 
+static enum qsv_status check_budget(const struct qsv_spec *s, struct qsv_error *err)
+{
+    const struct qsv_strategy *strategy = qsv_strategy_find(s->search.strategy);
+    if (!s->search.max_image_forwards || !strategy || strategy->keeps_budget)
+        return QSV_OK;
+    return qsv_spec_fail(s, "search.max_image_forwards", err,
+                         "found %" PRIu64 ", expected 0: strategy '%s' keeps no budget",
+                         s->search.max_image_forwards, s->search.strategy);
+}
+
 static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
 {
     for (size_t i = 0; i < qsv_n_spec_keys; i++)
@@ -149,12 +161,12 @@ static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
             return st;
     }
     if (isnan(s->constraint.max_top1_drop) && !s->constraint.max_bytes &&
-        isnan(s->constraint.max_energy_pj))
+        isnan(s->constraint.target_avg_bits) && isnan(s->constraint.max_energy_pj))
         return qsv_fail(err, QSV_EINPUT,
-                        "%s: nothing is under 'constraint:', expected max_top1_drop, max_bytes or "
-                        "max_energy_pj",
+                        "%s: nothing is under 'constraint:', expected max_top1_drop, max_bytes, "
+                        "target_avg_bits or max_energy_pj",
                         s->path);
-    return QSV_OK;
+    return check_budget(s, err);
 }
 
 static char *folder_of(const char *path)
@@ -177,6 +189,7 @@ static enum qsv_status begin(struct qsv_spec *s, const char *text, size_t bytes,
     memcpy(s->text, text, bytes);
     s->text_bytes = bytes;
     s->constraint.max_top1_drop = NAN;
+    s->constraint.target_avg_bits = NAN;
     s->constraint.max_energy_pj = NAN;
     s->energy = qsv_energy_default;
     return QSV_OK;

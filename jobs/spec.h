@@ -17,6 +17,7 @@
 #include "core/data/transform.h"
 #include "core/format.h"
 #include "core/quantizer.h"
+#include "jobs/metrics.h"
 #include "jobs/setting.h"
 
 enum qsv_granularity { QSV_BY_LAYER, QSV_BY_BLOCK, QSV_BY_STAGE };
@@ -64,20 +65,29 @@ struct qsv_spec {
         uint32_t n_formats;
         uint64_t sensitivity_images; /* of step 1; 0: all that decide */
         uint64_t decision_images;    /* that decide in steps 2 and 3; 0: all there are */
+        uint64_t selection_images;   /* that decide what is selected; 0: all there are */
         uint32_t candidates;         /* evaluated at once in steps 2 and 3 */
         uint32_t max_rounds;         /* of step 3 */
+        uint32_t beam_width;         /* settings that `beam` keeps */
+        uint64_t drift_images;       /* that drift is measured on, by greedy and beam; 0: all that
+                                       decide */
+        double max_drift;            /* most drift of their candidates, as a multiple of that of the
+                                         widest uniform setting that fails */
         uint64_t max_evaluations;    /* trials of the random strategy; 0: as many as qsvit spent in
                                         this run */
+        uint64_t max_image_forwards; /* images x settings that may be asked for; 0: no limit */
         uint64_t seed;
     } search;
 
     struct qsv_quantizer quantizer;
     uint64_t calibration_images; /* whose statistics a quantizer may need; 0: all that decide */
 
-    struct {                  /* constraint: at least one is given */
-        double max_top1_drop; /* percentage points; NaN: not given */
-        uint64_t max_bytes;   /* of model_bytes; 0: not given */
-        double max_energy_pj; /* an image; NaN: not given */
+    struct {                        /* constraint: at least one is given */
+        double max_top1_drop;       /* percentage points; NaN: not given */
+        uint64_t max_bytes;         /* of model_bytes; 0: not given */
+        double target_avg_bits;     /* most bits a weight; NaN or 0: not given */
+        double max_energy_pj;       /* an image; NaN: not given */
+        struct qsv_caution caution; /* where other images than the judging ones decide */
     } constraint;
 
     struct qsv_pin *pins; /* in file order */

@@ -6,7 +6,13 @@
 #include "jobs/strategies/strategies.h"
 
 const struct qsv_strategy *const qsv_strategies[] = {
-    &qsv_strategy_frontier, &qsv_strategy_qsvit, &qsv_strategy_uniform, &qsv_strategy_random, NULL,
+    &qsv_strategy_frontier,
+    &qsv_strategy_qsvit,
+    &qsv_strategy_greedy,
+    &qsv_strategy_beam,
+    &qsv_strategy_uniform,
+    &qsv_strategy_random,
+    NULL,
 };
 
 const struct qsv_strategy *qsv_strategy_find(const char *name)
@@ -19,7 +25,7 @@ const struct qsv_strategy *qsv_strategy_find(const char *name)
 
 const char *qsv_strategy_names(void)
 {
-    return "frontier, qsvit, uniform, random";
+    return "frontier, qsvit, greedy, beam, uniform, random";
 }
 
 void qsv_selection_fini(struct qsv_selection *s)

@@ -66,8 +66,11 @@ struct qsv_selection {
     uint32_t n_probes;
     struct qsv_metrics sensitivity_baseline;
 
-    uint64_t n_evaluations;  /* (trial, image set) questions asked, the baseline's included */
-    uint64_t image_forwards; /* images x trials asked, whole networks */
+    uint64_t n_evaluations;       /* (trial, image set) questions asked, the baseline's included */
+    uint64_t image_forwards;      /* images x trials asked, whole networks */
+    uint64_t certifying_forwards; /* of these what certified the selected one
+                                     (jobs/strategies/budget.h) */
+    bool exhausted;               /* that budget has ended the search */
 };
 
 void qsv_selection_fini(struct qsv_selection *s);
@@ -79,12 +82,13 @@ struct qsv_strategy {
     enum qsv_status (*search)(const struct qsv_space *space, const struct qsv_spec *spec,
                               struct qsv_evaluator *evaluator, struct qsv_selection *out,
                               struct qsv_error *err);
-    bool any_format; /* asks for formats beyond spec->search.formats and pins */
+    bool any_format;   /* asks for formats beyond spec->search.formats and pins */
+    bool keeps_budget; /* ends within spec->search.max_image_forwards */
 };
 
 /* NULL-terminated; find gives NULL where there is none of that name. */
 extern const struct qsv_strategy *const qsv_strategies[];
 const struct qsv_strategy *qsv_strategy_find(const char *name);
-const char *qsv_strategy_names(void); /* "frontier, qsvit, uniform, random" */
+const char *qsv_strategy_names(void); /* "frontier, qsvit, greedy, beam, uniform, random" */
 
 #endif

@@ -230,6 +230,11 @@ const struct qsv_table qsv_asked_table = {
     .n_stored = COUNT(asked_columns),
 };
 
+#define COST(kind, field, unit)                                                                    \
+    {                                                                                              \
+#field, QSV_COLUMN_##kind, offsetof(struct qsv_search_row, cost.field), unit, true         \
+    }
+
 static const struct qsv_column search_columns[] = {
     NAMED("search", U32, qsv_search_row, number, NULL),
     NAMED("search_id", U64, qsv_search_row, id, NULL),
@@ -238,6 +243,9 @@ static const struct qsv_column search_columns[] = {
     COLUMN(U8, qsv_search_row, meets, "1: the selected trial meets the constraint"),
     COLUMN(U32, qsv_search_row, attempt, NULL),
     COLUMN(TEXT, qsv_search_row, spec, NULL),
+    COST(U64, image_forwards, "images x networks asked for; 0: not known"),
+    COST(F64, trie_forwards, "in whole networks, what a question's trials share counted once"),
+    COST(F64, worker_s, "s, of all ranks, for what it asked"),
 };
 
 const struct qsv_table qsv_search_table = {

@@ -55,6 +55,14 @@ struct qsv_asked_row {
     char *step, *description;
 };
 
+/* What a search asked for, whether it was recorded already or not. */
+struct qsv_search_cost {
+    uint64_t image_forwards; /* images x networks; 0: not known */
+    double trie_forwards;    /* the same in whole networks, where what the trials of a question
+                                share counts once */
+    double worker_s;         /* computing, of all ranks: of its (trial, shard) pairs, each once */
+};
+
 struct qsv_search_row {
     uint32_t number; /* from 1 */
     uint64_t id;
@@ -62,6 +70,7 @@ struct qsv_search_row {
     uint64_t selected; /* 0: none yet */
     uint8_t meets;
     uint32_t attempt; /* in which it was last begun */
+    struct qsv_search_cost cost;
 };
 
 struct qsv_search {

@@ -297,6 +297,13 @@ enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool me
     return QSV_OK;
 }
 
+void qsv_store_note_cost(struct qsv_store *s, const struct qsv_search_cost *cost)
+{
+    struct qsv_search *search = qsv_ledger_search(&s->ledger);
+    if (search)
+        search->row.cost = *cost;
+}
+
 /* What is in results.h5 now needs its segments no more; one that stays is read again, no harm. */
 static void delete_segments(struct qsv_store *s)
 {

@@ -15,6 +15,7 @@
 #include "results/segment.h"
 
 struct qsv_store;
+struct qsv_search_cost;
 
 /* Creates the folder where missing, takes the lock (QSV_EIDENTITY says who holds it: host, pid; a
  * lock of a dead process of this host is taken over), reads results.h5 and every segment, and
@@ -65,6 +66,8 @@ enum qsv_status qsv_store_add_step(struct qsv_store *s, const struct qsv_step *s
 /* The outcome of the search in progress: trial, whether it meets the constraint. */
 enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool meets,
                                  struct qsv_error *err);
+/* What that search has cost; nothing happens before the first. */
+void qsv_store_note_cost(struct qsv_store *s, const struct qsv_search_cost *cost);
 
 /* Layers x networks x images of this attempt: asked for, and done after what trials share. Written
  * by the next fold. */

@@ -38,7 +38,7 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_COUNT, "threads", 0, "N", AT(threads), false, NULL, 1024,
      "cores to compute with, all that this process may use unless given; a trace takes one"},
     {QSV_OPTION_TEXT, "format-all", 0, "FORMAT", AT(format_all), false, NULL, 0,
-     "every layer in this format: f32, f16, int8 ... int2, ternary, binary"},
+     "every layer in this format: f32, f16, int8 ... int2, ternary, binary, none"},
     {QSV_OPTION_TEXT, "setting", 0, "FILE", AT(setting), false, NULL, 0,
      "layers in the formats that a setting file gives"},
     {QSV_OPTION_CHOICE, "quantizer", 0, "max|mse", AT(scale), false, "mse", 0,

@@ -1,8 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "core/base/alloc.h"
 #include "core/base/hash.h"
 #include "jobs/spec.h"
 #include "results/ledger.h"
@@ -85,27 +83,13 @@ static enum qsv_status open_model(struct qsv_loaded *x, const struct qsv_reader 
                     x->model->path, qsv_reader_path(r));
 }
 
-/* Beside the results, whether they or their folder were named; free. */
-static char *bank_path(const char *run)
-{
-    struct stat info;
-    const char *slash = strrchr(run, '/');
-    if (stat(run, &info) || S_ISDIR(info.st_mode))
-        return qsv_codes_path(run);
-    char *folder =
-        slash ? qsv_strndup(run, slash > run ? (size_t)(slash - run) : 1) : qsv_strdup("");
-    char *path = folder ? qsv_codes_path(folder) : NULL;
-    free(folder);
-    return path;
-}
-
 /* Codes that were recorded are taken from there. */
 static enum qsv_status open_bank(struct qsv_loaded *x, const char *run,
                                  const struct qsv_quantizer *quantizer, struct qsv_error *err)
 {
     if (!qsv_quantizer_needs_statistics(quantizer))
         return QSV_OK;
-    char *path = bank_path(run);
+    char *path = qsv_codes_path(run);
     enum qsv_status st =
         path ? qsv_bank_load(&x->bank, x->model, path, err) : qsv_fail_memory(err, "the bank");
     free(path);

@@ -32,8 +32,8 @@ static const struct qsv_option options[] = {
      .name = "format-all",
      .argument = "FORMAT",
      .target = offsetof(struct values, format_all),
-     .help = "every layer in this format: f32, f16, int8, int6, int5, int4, int3, int2, ternary or "
-             "binary"},
+     .help = "every layer in this format: f32, f16, int8, int6, int5, int4, int3, int2, ternary, "
+             "binary or none"},
     {.type = QSV_OPTION_TEXT,
      .name = "setting",
      .argument = "FILE",

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "results/reader.h"
 #include "runner/blueprint.h"
@@ -65,6 +66,7 @@ struct subject {
     struct qsv_model *model;
     uint64_t n_judge, n_decide;
     struct qsv_reader *reader;
+    struct qsv_bank *bank; /* the run's; NULL: it has none */
     struct qsv_recorded_times times;
 };
 
@@ -98,6 +100,17 @@ static enum qsv_status load(struct subject *s, struct qsv_error *err)
     return QSV_OK;
 }
 
+/* Losses of codes steer the search. A network in outline has no weights that they could be of. */
+static enum qsv_status read_bank(struct subject *s, const char *run, struct qsv_error *err)
+{
+    char *path = qsv_codes_path(run);
+    enum qsv_status st = path ? QSV_OK : qsv_fail_memory(err, "the bank");
+    if (!st && s->loaded && qsv_codes_are_recorded(&s->in.codes) && !access(path, F_OK))
+        st = qsv_bank_load(&s->bank, s->model, path, err);
+    free(path);
+    return st;
+}
+
 static enum qsv_status read_run(struct subject *s, const struct values *v, struct qsv_error *err)
 {
     struct qsv_strbuf warnings = {0};
@@ -107,7 +120,7 @@ static enum qsv_status read_run(struct subject *s, const struct values *v, struc
         return st;
     st = qsv_recorded_times_init(&s->times, qsv_reader_ledger(s->reader), s->model,
                                  (uint32_t)v->attempt, err);
-    return st ? qsv_fail_in(err, st, "%s", v->run) : QSV_OK;
+    return st ? qsv_fail_in(err, st, "%s", v->run) : read_bank(s, v->run, err);
 }
 
 static enum qsv_status prepare(struct subject *s, const struct values *v, struct qsv_error *err)
@@ -125,6 +138,7 @@ static enum qsv_status prepare(struct subject *s, const struct values *v, struct
 
 static void finish(struct subject *s)
 {
+    qsv_bank_destroy(s->bank);
     if (s->loaded)
         qsv_inputs_fini(&s->in);
     else
@@ -173,7 +187,7 @@ static void compare(const struct qsv_forecast *f, const struct qsv_recorded_time
                     struct qsv_strbuf *out)
 {
     double forecast_s = recorded_part_s(f);
-    if (times->n && times->ranks == f->ranks)
+    if (times->tasks.n && times->ranks == f->ranks)
         qsv_strbuf_printf(out,
                           "the run itself took %.2f s from its first record to its last; the "
                           "forecast for that is %.2f s, %+.1f%%\n",
@@ -248,16 +262,16 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
                                 .ranks = (uint32_t)v->ranks,
                                 .look_ahead = !v->blind,
                                 .recorded = s.reader ? qsv_reader_ledger(s.reader) : NULL,
+                                .bank = s.bank,
                                 .how = {.seed = v->seed,
                                         .images_per_s = v->speed,
                                         .rank_spread = v->rank_spread,
                                         .task_spread = v->task_spread,
-                                        .seconds = s.times.seconds,
-                                        .n_seconds = s.times.n,
+                                        .times = s.reader ? &s.times.tasks : NULL,
                                         .failures_per_hour = v->failures,
                                         .restart_s = v->restart,
                                         .record_s = s.reader ? s.times.record_s : v->record,
-                                        .latency_s = 1e-3,
+                                        .latency_s = s.reader ? 0 : 1e-3, /* record_s has it */
                                         .message_s = 10e-6}};
         st = qsv_simulate(&f, &plan, err);
     }

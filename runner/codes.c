@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/alloc.h"
@@ -32,9 +33,17 @@ bool qsv_codes_are_recorded(const struct qsv_codes *c)
     return qsv_quantizer_needs_statistics(&c->spec->quantizer);
 }
 
-char *qsv_codes_path(const char *run_folder)
+char *qsv_codes_path(const char *run)
 {
-    return qsv_file_join(run_folder, "bank.h5");
+    struct stat info;
+    const char *slash = strrchr(run, '/');
+    if (stat(run, &info) || S_ISDIR(info.st_mode))
+        return qsv_file_join(run, "bank.h5");
+    char *folder =
+        slash ? qsv_strndup(run, slash > run ? (size_t)(slash - run) : 1) : qsv_strdup("");
+    char *path = folder ? qsv_file_join(folder, "bank.h5") : NULL;
+    free(folder);
+    return path;
 }
 
 static char *part_path(const struct qsv_codes *c, uint32_t part)

@@ -47,7 +47,7 @@ enum qsv_status qsv_codes_load(const struct qsv_codes *c, struct qsv_error *err)
 /* Puts all parts into the bank, writes RUN/bank.h5, and removes them. */
 enum qsv_status qsv_codes_gather(const struct qsv_codes *c, struct qsv_error *err);
 
-/* RUN/bank.h5; free. */
-char *qsv_codes_path(const char *run_folder);
+/* bank.h5 of a run, named by its folder or by the results in it; free. */
+char *qsv_codes_path(const char *run);
 
 #endif

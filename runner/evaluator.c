@@ -8,6 +8,7 @@
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
+#include "runner/expense.h"
 #include "runner/hints.h"
 #include "runner/shelf.h"
 
@@ -22,6 +23,7 @@ struct qsv_run_evaluator {
     struct best best;
     struct qsv_hints hints;
     struct qsv_shelf shelf;
+    struct qsv_expense expense;
     uint32_t n_segments; /* written here, of records that were on the shelf */
 };
 
@@ -52,6 +54,7 @@ void qsv_run_evaluator_destroy(struct qsv_run_evaluator *e)
     free(e->site_ac);
     qsv_hints_fini(&e->hints);
     qsv_shelf_fini(&e->shelf);
+    qsv_expense_fini(&e->expense);
     free(e);
 }
 
@@ -230,6 +233,8 @@ static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
             follow_best(e, &out[i]);
     }
     if (!st)
+        st = qsv_expense_add(&e->expense, q, n, e->setup.store, err);
+    if (!st)
         qsv_progress_end(e->setup.progress);
     return st;
 }
@@ -257,6 +262,18 @@ static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
     qsv_hints_set(&e->hints, trials, n, e->setup.run->shape.n_layers, set, n_images);
 }
 
+static uint64_t count(void *context, enum qsv_image_set set, uint64_t n_images)
+{
+    struct qsv_run_evaluator *e = context;
+    const struct qsv_partition *partition = e->setup.run->partition;
+    uint32_t first, n;
+    uint64_t images = 0;
+    qsv_partition_range(partition, set, n_images, &first, &n);
+    for (uint32_t s = first; s < first + n; s++)
+        images += qsv_partition_shard(partition, s).n_images;
+    return images;
+}
+
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
@@ -267,18 +284,22 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
 static double loss(void *context, uint32_t layer, uint8_t format)
 {
     struct qsv_run_evaluator *e = context;
-    const struct qsv_bank_entry *entry;
-    /* What isn't there is not made for this: without statistics there is no loss to tell. */
-    if (!e->setup.bank || !qsv_bank_has(e->setup.bank, layer, format) ||
-        qsv_bank_get(&entry, e->setup.bank, layer, format, NULL))
-        return NAN;
-    return entry->loss;
+    return e->setup.bank ? qsv_bank_loss(e->setup.bank, layer, format) : NAN;
 }
 
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e)
 {
-    return (struct qsv_evaluator){
-        .context = e, .evaluate = evaluate, .note = note, .suggest = suggest, .loss = loss};
+    return (struct qsv_evaluator){.context = e,
+                                  .evaluate = evaluate,
+                                  .count = count,
+                                  .note = note,
+                                  .suggest = suggest,
+                                  .loss = loss};
+}
+
+const struct qsv_search_cost *qsv_run_evaluator_cost(const struct qsv_run_evaluator *e)
+{
+    return &e->expense.sum;
 }
 
 struct figure {

@@ -7,6 +7,7 @@
 #include "core/bank.h"
 #include "jobs/evaluator.h"
 #include "jobs/spec.h"
+#include "results/ledger.h"
 #include "results/store.h"
 #include "runner/coordinator.h"
 #include "runner/live.h"
@@ -31,6 +32,9 @@ void qsv_run_evaluator_destroy(struct qsv_run_evaluator *e);
 
 /* As strategies see it. */
 struct qsv_evaluator qsv_run_evaluator_face(struct qsv_run_evaluator *e);
+
+/* What its questions have cost so far. */
+const struct qsv_search_cost *qsv_run_evaluator_cost(const struct qsv_run_evaluator *e);
 
 /* Runs the exported file of a trial on the first n_images judging images (0: all) and compares with
  * the trial's records: QSV_EFAILED names the first shard and figure that differs. */

@@ -7,10 +7,11 @@
 #include "core/score.h"
 
 enum qsv_status qsv_outcome_init(struct qsv_outcome *o, const struct qsv_model *model,
-                                 uint32_t n_images, size_t n_potentials, struct qsv_error *err)
+                                 const uint8_t *formats, uint32_t n_images, size_t n_potentials,
+                                 struct qsv_error *err)
 {
     const struct qsv_graph *g = &model->graph;
-    *o = (struct qsv_outcome){.n_images = n_images};
+    *o = (struct qsv_outcome){.n_images = n_images, .mac_ops = qsv_cost_mac_ops(model, formats)};
     size_t n_logits;
     if (qsv_mul_size(n_images, model->classes, &n_logits)) {
         o->logits = qsv_alloc(n_logits, sizeof *o->logits);
@@ -79,7 +80,7 @@ static void add_images(struct qsv_record *r, const struct qsv_outcome *trial,
 }
 
 static void add_operations(struct qsv_record *r, const struct qsv_outcome *trial,
-                           const struct qsv_model *model, const struct qsv_record_shape *shape)
+                           const struct qsv_record_shape *shape)
 {
     for (uint32_t i = 0; i < shape->n_lifs; i++)
         r->lif_spikes[i] = trial->lif_spikes[i];
@@ -87,7 +88,7 @@ static void add_operations(struct qsv_record *r, const struct qsv_outcome *trial
         r->site_ac[i] = trial->site_ac[i];
         r->ac_ops += trial->site_ac[i];
     }
-    r->mac_ops = qsv_cost_mac_ops(model) * trial->n_images;
+    r->mac_ops = trial->mac_ops * trial->n_images;
 }
 
 static uint64_t distance(const int64_t *a, const int64_t *b, size_t n)
@@ -125,7 +126,7 @@ enum qsv_status qsv_outcome_record(struct qsv_record *r, const struct qsv_outcom
     if (st)
         return st;
     add_images(r, trial, baseline, labels, model->classes);
-    add_operations(r, trial, model, shape);
+    add_operations(r, trial, shape);
     add_drift(r, trial, baseline, model);
     return QSV_OK;
 }

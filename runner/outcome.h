@@ -13,11 +13,14 @@ struct qsv_outcome {
     uint64_t *lif_spikes; /* [n_lifs] */
     uint64_t *site_ac;    /* [n_sites] */
     int64_t *potentials;  /* [n_potentials] */
+    uint64_t mac_ops;     /* an image */
 };
 
-/* Sums are zero. n_potentials: qsv_engine_potential_count. */
+/* Of a network with these formats [n_layers]. Sums are zero. n_potentials:
+ * qsv_engine_potential_count. */
 enum qsv_status qsv_outcome_init(struct qsv_outcome *o, const struct qsv_model *model,
-                                 uint32_t n_images, size_t n_potentials, struct qsv_error *err);
+                                 const uint8_t *formats, uint32_t n_images, size_t n_potentials,
+                                 struct qsv_error *err);
 void qsv_outcome_fini(struct qsv_outcome *o);
 
 /* Where the engine writes when it runs images first .. of the shard. */

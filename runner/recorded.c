@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "runner/troop.h"
+
+static const double much_longer = 10; /* times the median: a gap in which a rank had no work */
 
 bool qsv_recorded_answer(const struct qsv_ledger *l, uint64_t trial_id, uint32_t first,
                          uint32_t count, const struct qsv_model *model, enum qsv_format affine,
@@ -63,6 +64,11 @@ static int by_formats(const void *a, const void *b)
     return x->formats[l] < y->formats[l] ? -1 : 1;
 }
 
+struct measured { /* a task */
+    struct qsv_troop_work work;
+    double seconds;
+};
+
 struct recorded {
     const struct qsv_ledger *ledger;
     uint32_t n_layers;
@@ -71,13 +77,14 @@ struct recorded {
     struct qsv_evaluation **rows;       /* [n] by task */
     size_t n;
     struct qsv_index knows; /* (rank, shard) whose baseline it has had */
-    double *seconds, *gaps; /* [n_tasks], [n_gaps] */
+    struct measured *tasks; /* [n_tasks] */
+    double *gaps;           /* [n_gaps] */
     size_t n_tasks, n_gaps;
     double first_s, last_s; /* when a task first began, and last ended */
 };
 
 /* A shard's records of a task: rows from .. to. */
-static double shard_work(struct recorded *r, size_t from, size_t to)
+static void add_shard(struct recorded *r, size_t from, size_t to, struct measured *m)
 {
     const struct qsv_record *first = &r->rows[from]->record;
     struct qsv_task task = {.n_trials = (uint32_t)(to - from), .trials = r->settings};
@@ -90,7 +97,9 @@ static double shard_work(struct recorded *r, size_t from, size_t to)
     bool knows = qsv_index_find(&r->knows, first->rank, first->shard) != QSV_INDEX_NONE;
     if (!knows)
         qsv_index_add(&r->knows, first->rank, first->shard, 0);
-    return qsv_troop_work(&task, r->n_layers, r->prefix, knows) * first->n_images;
+    struct qsv_troop_work work = qsv_troop_work(&task, r->n_layers, r->prefix, knows);
+    m->work.real += work.real * first->n_images;
+    m->work.integer += work.integer * first->n_images;
 }
 
 /* Rows at and before `at` are of two tasks of a rank, one after the other. */
@@ -111,19 +120,61 @@ static void note_times(struct recorded *r, size_t at, double seconds)
 /* One task from row `from` on; where it ends. */
 static size_t add_task(struct recorded *r, size_t from)
 {
-    double work = 0, seconds = 0;
+    struct measured m = {0};
     size_t at = from;
     while (at < r->n && same_task(&r->rows[from]->record, &r->rows[at]->record)) {
         size_t shard = at;
         while (at < r->n && same_task(&r->rows[from]->record, &r->rows[at]->record) &&
                r->rows[at]->record.shard == r->rows[shard]->record.shard)
-            seconds += r->rows[at++]->record.wall_s;
-        work += shard_work(r, shard, at);
+            m.seconds += r->rows[at++]->record.wall_s;
+        add_shard(r, shard, at, &m);
     }
-    note_times(r, from, seconds);
-    if (work > 0 && seconds > 0)
-        r->seconds[r->n_tasks++] = seconds / work;
+    note_times(r, from, m.seconds);
+    if (m.work.real + m.work.integer > 0 && m.seconds > 0)
+        r->tasks[r->n_tasks++] = m;
     return at;
+}
+
+/* The normal equations of seconds = real * x + integer * y, each task weighted by 1 / (real +
+ * integer). */
+static void fit(const struct recorded *r, double *real_s, double *integer_s)
+{
+    double rr = 0, ri = 0, ii = 0, rt = 0, it = 0;
+    for (size_t i = 0; i < r->n_tasks; i++) {
+        const struct measured *m = &r->tasks[i];
+        double x = m->work.real, y = m->work.integer, all = x + y;
+        rr += x * x / all;
+        ri += x * y / all;
+        ii += y * y / all;
+        rt += x * m->seconds / all;
+        it += y * m->seconds / all;
+    }
+    double determinant = rr * ii - ri * ri;
+    if (determinant > 1e-9 * rr * ii) {
+        *real_s = (ii * rt - ri * it) / determinant;
+        *integer_s = (rr * it - ri * rt) / determinant;
+        if (*real_s > 0 && *integer_s > 0)
+            return;
+    }
+    *real_s = *integer_s = (rt + it) / (rr + 2 * ri + ii);
+}
+
+static bool make_times(const struct recorded *r, struct qsv_troop_times *t)
+{
+    double sum = 0;
+    t->factors = qsv_alloc(r->n_tasks, sizeof *t->factors);
+    t->upto = qsv_alloc(r->n_tasks, sizeof *t->upto);
+    if (!t->factors || !t->upto)
+        return false;
+    fit(r, &t->real_s, &t->integer_s);
+    t->n = r->n_tasks;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct qsv_troop_work *w = &r->tasks[i].work;
+        double follows_s = w->real * t->real_s + w->integer * t->integer_s;
+        t->factors[i] = r->tasks[i].seconds / follows_s;
+        t->upto[i] = sum += follows_s;
+    }
+    return true;
 }
 
 static bool prepare(struct recorded *r, const struct qsv_ledger *l, const struct qsv_model *model,
@@ -133,9 +184,9 @@ static bool prepare(struct recorded *r, const struct qsv_ledger *l, const struct
     r->prefix = qsv_alloc(r->n_layers + 1, sizeof *r->prefix);
     r->settings = qsv_alloc(l->n_trials + 1, sizeof *r->settings);
     r->rows = qsv_alloc(l->n_evaluations + 1, sizeof *r->rows);
-    r->seconds = qsv_alloc(l->n_evaluations + 1, sizeof *r->seconds);
+    r->tasks = qsv_alloc(l->n_evaluations + 1, sizeof *r->tasks);
     r->gaps = qsv_alloc(l->n_evaluations + 1, sizeof *r->gaps);
-    if (!r->prefix || !r->settings || !r->rows || !r->seconds || !r->gaps)
+    if (!r->prefix || !r->settings || !r->rows || !r->tasks || !r->gaps)
         return false;
     for (uint32_t i = 0; i < r->n_layers; i++)
         r->prefix[i + 1] = r->prefix[i] + (double)model->graph.layers[i].macs;
@@ -152,10 +203,15 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *v, size_t n)
+/* The mean of all but those that are much longer than others. */
+static double usual(double *v, size_t n)
 {
+    double sum = 0;
+    size_t used = 0;
     qsort(v, n, sizeof *v, by_value);
-    return n ? v[n / 2] : 0;
+    while (used < n && v[used] <= much_longer * v[n / 2])
+        sum += v[used++];
+    return used ? sum / (double)used : 0;
 }
 
 static uint32_t ranks_of(const struct qsv_ledger *l, uint32_t attempt)
@@ -184,12 +240,14 @@ enum qsv_status qsv_recorded_times_init(struct qsv_recorded_times *t, const stru
         at = add_task(&r, at);
     if (!st && !r.n_tasks)
         st = qsv_fail(err, QSV_EINPUT, "attempt %u has no records to learn from", attempt);
+    if (!st && !make_times(&r, &t->tasks))
+        st = qsv_fail_memory(err, "a run's tasks");
     if (!st) {
-        *t = (struct qsv_recorded_times){r.seconds, r.n_tasks, median(r.gaps, r.n_gaps),
-                                         r.last_s - r.first_s, ranks_of(l, attempt)};
-        r.seconds = NULL;
+        t->record_s = usual(r.gaps, r.n_gaps);
+        t->span_s = r.last_s - r.first_s;
+        t->ranks = ranks_of(l, attempt);
     }
-    free(r.seconds);
+    free(r.tasks);
     free(r.gaps);
     free(r.prefix);
     free(r.settings);
@@ -200,6 +258,7 @@ enum qsv_status qsv_recorded_times_init(struct qsv_recorded_times *t, const stru
 
 void qsv_recorded_times_fini(struct qsv_recorded_times *t)
 {
-    free(t->seconds);
+    free(t->tasks.factors);
+    free(t->tasks.upto);
     *t = (struct qsv_recorded_times){0};
 }

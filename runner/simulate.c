@@ -1,5 +1,6 @@
 #include "runner/simulate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,12 @@ static enum qsv_status note(void *context, const struct qsv_step *step, struct q
     return QSV_OK;
 }
 
+static double loss(void *context, uint32_t layer, uint8_t format)
+{
+    struct simulation *s = context;
+    return s->plan->bank ? qsv_bank_loss(s->plan->bank, layer, format) : NAN;
+}
+
 /* What is exported is run on all judging images once more. */
 static enum qsv_status verify(struct simulation *s, const struct qsv_selection *selection,
                               struct qsv_error *err)
@@ -296,7 +303,7 @@ static enum qsv_status search(struct simulation *s, struct qsv_error *err)
     const struct qsv_spec *spec = s->plan->spec;
     const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
     struct qsv_evaluator face = {
-        .context = s, .evaluate = evaluate, .note = note, .suggest = suggest};
+        .context = s, .evaluate = evaluate, .note = note, .suggest = suggest, .loss = loss};
     struct qsv_selection selection = {0};
     struct qsv_space *space = NULL;
     if (!strategy)

@@ -7,6 +7,7 @@
 #ifndef QSV_SIMULATE_H
 #define QSV_SIMULATE_H
 
+#include "core/bank.h"
 #include "jobs/spec.h"
 #include "runner/troop.h"
 
@@ -22,6 +23,7 @@ struct qsv_plan { /* the pointers outlive the call */
     /* A run whose answers are taken where it has them; NULL: none, or where it does not, a made-up
      * truth answers (runner/truth.h). */
     const struct qsv_ledger *recorded;
+    struct qsv_bank *bank; /* what strategies may ask of a layer's loss is its; NULL: unknown */
 };
 
 enum { QSV_MAX_FORECAST_STEPS = 16 };

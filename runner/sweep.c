@@ -6,13 +6,12 @@
 
 #include "core/base/alloc.h"
 #include "core/base/file.h"
-#include "core/base/hash.h"
 #include "runner/aside.h"
 #include "runner/codes_job.h"
-#include "runner/earlier.h"
 #include "runner/inputs.h"
 #include "runner/leftover.h"
 #include "runner/live.h"
+#include "runner/search_key.h"
 #include "runner/selected.h"
 #include "runner/stop.h"
 #include "runner/summary.h"
@@ -41,34 +40,6 @@ struct progressing {
 static double now_s(const struct qsv_sweep *s)
 {
     return s->clock->now_s(s->clock->context);
-}
-
-/* Everything that steers the search, and nothing that does not: comments, ranks, where it runs. */
-static enum qsv_status hash_search(uint64_t *out, const struct qsv_spec *s, struct qsv_error *err)
-{
-    struct qsv_hash *h = qsv_hash_begin();
-    if (!h)
-        return qsv_fail_memory(err, "the search's id");
-    qsv_hash_add_string(h, s->search.strategy);
-    qsv_hash_add_u64(h, s->search.granularity);
-    qsv_hash_add_u64(h, s->search.n_formats);
-    qsv_hash_add(h, s->search.formats, s->search.n_formats);
-    qsv_hash_add_u64(h, s->search.sensitivity_images);
-    qsv_hash_add_u64(h, s->search.decision_images);
-    qsv_hash_add_u64(h, s->search.candidates);
-    qsv_hash_add_u64(h, s->search.max_rounds);
-    qsv_hash_add_u64(h, s->search.max_evaluations);
-    qsv_hash_add_u64(h, s->search.seed);
-    qsv_hash_add(h, &s->constraint.max_top1_drop, sizeof s->constraint.max_top1_drop);
-    qsv_hash_add_u64(h, s->constraint.max_bytes);
-    qsv_hash_add(h, &s->constraint.max_energy_pj, sizeof s->constraint.max_energy_pj);
-    qsv_hash_add(h, &s->energy, sizeof s->energy);
-    for (size_t i = 0; i < s->n_pins; i++) {
-        qsv_hash_add_string(h, s->pins[i].pattern);
-        qsv_hash_add_u64(h, s->pins[i].format);
-    }
-    *out = qsv_hash_end(h);
-    return QSV_OK;
 }
 
 /* Of a worker that is here. */
@@ -110,15 +81,6 @@ static enum qsv_status open_store(struct progressing *p, struct qsv_error *err)
     return st;
 }
 
-/* `random` without a number spends as much as `qsvit` did in this run. */
-static enum qsv_status match_random(struct progressing *p, struct qsv_error *err)
-{
-    struct qsv_spec *spec = p->sweep->spec;
-    if (strcmp(spec->search.strategy, "random") != 0 || spec->search.max_evaluations)
-        return QSV_OK;
-    return qsv_earlier_evaluations(&spec->search.max_evaluations, spec->run, "qsvit", err);
-}
-
 static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err)
 {
     const struct qsv_spec *spec = p->sweep->spec;
@@ -128,9 +90,7 @@ static enum qsv_status begin_search(struct progressing *p, struct qsv_error *err
         path ? qsv_file_write(path, spec->text, spec->text_bytes, err) : qsv_fail_memory(err, path);
     free(path);
     if (!st)
-        st = match_random(p, err);
-    if (!st)
-        st = hash_search(&id, spec, err);
+        st = qsv_search_key(&id, p->sweep->spec, err);
     if (!st)
         st = qsv_store_begin_search(p->store, id, spec->search.strategy, spec->text, err);
     return st ? st : qsv_store_fold(p->store, err);
@@ -220,7 +180,10 @@ static enum qsv_status search(struct progressing *p, struct qsv_error *err)
         return st;
     struct qsv_evaluator face = qsv_run_evaluator_face(p->evaluator);
     st = strategy->search(p->space, spec, &face, &p->selection, err);
-    return st ? st : qsv_store_select(p->store, p->selection.trial_id, p->selection.meets, err);
+    if (st)
+        return st;
+    qsv_store_note_cost(p->store, qsv_run_evaluator_cost(p->evaluator));
+    return qsv_store_select(p->store, p->selection.trial_id, p->selection.meets, err);
 }
 
 static enum qsv_status export_selected(struct progressing *p, struct qsv_error *err)

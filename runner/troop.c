@@ -107,49 +107,82 @@ static uint32_t agree(const uint8_t *a, const uint8_t *b, uint32_t n_layers)
     return l;
 }
 
+/* Layers from `from` to the end. */
+static void add_layers(struct qsv_troop_work *work, const uint8_t *formats, uint32_t from,
+                       uint32_t n_layers, const double *prefix)
+{
+    double integer = 0;
+    for (uint32_t l = from; l < n_layers; l++)
+        integer += qsv_format_info(formats[l])->integer ? prefix[l + 1] - prefix[l] : 0;
+    work->real += (prefix[n_layers] - prefix[from] - integer) / prefix[n_layers];
+    work->integer += integer / prefix[n_layers];
+}
+
 /* The worker runs the baseline first where it needs it, so that the first trial shares with it; and
  * it never runs it twice. */
-double qsv_troop_work(const struct qsv_task *t, uint32_t n_layers, const double *prefix, bool knows)
+struct qsv_troop_work qsv_troop_work(const struct qsv_task *t, uint32_t n_layers,
+                                     const double *prefix, bool knows)
 {
-    double work = knows ? 0 : 1;
+    struct qsv_troop_work work = {.real = knows ? 0 : 1};
     const uint8_t *last = NULL;
     for (uint32_t i = 0; i < t->n_trials; i++) {
         const uint8_t *formats = t->trials[i].formats;
         if (agree(formats, NULL, n_layers) == n_layers)
             continue;
         bool alone = knows && !last;
-        work += alone ? 1 : 1 - prefix[agree(formats, last, n_layers)] / prefix[n_layers];
+        add_layers(&work, formats, alone ? 0 : agree(formats, last, n_layers), n_layers, prefix);
         last = formats;
     }
     return work;
 }
 
-/* In images of a whole network, and notes which baselines the worker has from now on. */
-static double task_work(struct qsv_troop *t, uint32_t worker, const struct qsv_task *task)
+/* Of all its images; notes which baselines the worker has from now on. */
+static struct qsv_troop_work task_work(struct qsv_troop *t, uint32_t worker,
+                                       const struct qsv_task *task)
 {
     const struct qsv_partition *p = t->setup.partition;
     uint32_t n_layers = t->setup.sizes.shape.n_layers;
     uint8_t *knows = t->knows + (size_t)worker * ((p->n_shards + 7) / 8);
-    double costs[2] = {-1, -1}, sum = 0; /* of an image: the baseline is not known, is known */
+    struct qsv_troop_work costs[2],
+        sum = {0}; /* of an image: the baseline is not known, is known */
+    bool have[2] = {false, false};
     for (uint32_t s = task->first_shard; s < task->first_shard + task->n_shards; s++) {
         bool known = knows[s / 8] >> s % 8 & 1;
-        if (costs[known] < 0)
+        if (!have[known])
             costs[known] = qsv_troop_work(task, n_layers, t->prefix, known);
-        sum += costs[known] * qsv_partition_shard(p, s).n_images;
+        have[known] = true;
+        sum.real += costs[known].real * qsv_partition_shard(p, s).n_images;
+        sum.integer += costs[known].integer * qsv_partition_shard(p, s).n_images;
         knows[s / 8] |= (uint8_t)(1 << s % 8);
     }
     return sum;
 }
 
+static double draw_factor(const struct qsv_troop_times *times, struct qsv_rng *rng)
+{
+    double at = qsv_rng_unit(rng) * times->upto[times->n - 1];
+    size_t low = 0, high = times->n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (times->upto[middle] > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return times->factors[low];
+}
+
 static double task_seconds(struct qsv_troop *t, uint32_t worker, const struct qsv_task *task)
 {
     const struct qsv_troop_setup *setup = &t->setup;
+    const struct qsv_troop_times *times = setup->times;
     struct worker *w = &t->workers[worker];
-    double work = task_work(t, worker, task);
-    if (setup->n_seconds)
-        return work * setup->seconds[qsv_rng_below(&w->rng, setup->n_seconds)];
+    struct qsv_troop_work work = task_work(t, worker, task);
+    if (times)
+        return (work.real * times->real_s + work.integer * times->integer_s) *
+               draw_factor(times, &w->rng);
     double jitter = qsv_exp(setup->task_spread * normal(&w->rng));
-    return work / (setup->images_per_s * w->speed) * jitter;
+    return (work.real + work.integer) / (setup->images_per_s * w->speed) * jitter;
 }
 
 static double until_failure_s(struct qsv_troop *t, struct worker *w)

@@ -4,7 +4,9 @@
  *
  * A task takes a worker as long as its images need at the worker's speed: a trial costs the part of
  * the network that it does not share with the one before it, a shard that the worker has not had
- * costs the baseline too. Everything drawn at random is drawn from the seed.
+ * costs the baseline too. A layer's part of the network is that of its multiply-accumulates. Where
+ * times were measured, integer weights have a speed of their own. Everything drawn at random is
+ * drawn from the seed.
  */
 #ifndef QSV_TROOP_H
 #define QSV_TROOP_H
@@ -15,6 +17,20 @@
 
 struct qsv_troop;
 
+struct qsv_troop_work { /* images of a whole network, by the weights of the layers that are run */
+    double real;        /* f32 and f16 */
+    double integer;
+};
+
+/* What tasks took on real workers. One is drawn for each simulated task, likelier the longer it
+ * was: so the tasks that were measured take, all together, as long as they took. */
+struct qsv_troop_times {
+    double real_s, integer_s; /* that an image of a whole network takes */
+    double *factors;          /* [n] what a task took, times what follows from these two */
+    double *upto;             /* [n] weights of tasks 0 .. i added up */
+    size_t n;
+};
+
 struct qsv_troop_setup { /* the pointers outlive the troop */
     uint32_t n_workers;
     const struct qsv_model *model;
@@ -22,17 +38,15 @@ struct qsv_troop_setup { /* the pointers outlive the troop */
     struct qsv_message_sizes sizes;
     const struct qsv_hello *hello;
     uint64_t seed;
-    double images_per_s;   /* whole networks, a worker's at the median */
-    double rank_spread;    /* standard deviation of the logarithm of speeds: between workers */
-    double task_spread;    /* and between tasks of one worker */
-    const double *seconds; /* [n_seconds] instead of the three: seconds that an image took, a task
-                              each; one is drawn for each task. NULL: none */
-    size_t n_seconds;
-    double failures_per_hour; /* of a worker: what it has in hand is begun anew */
-    double restart_s;         /* how long that takes */
-    double record_s;          /* to write a task's segment */
-    double latency_s;         /* of a message */
-    double message_s;         /* that the coordinator is busy with a message, sent or received */
+    double images_per_s; /* whole networks, a worker's at the median */
+    double rank_spread;  /* standard deviation of the logarithm of speeds: between workers */
+    double task_spread;  /* and between tasks of one worker */
+    const struct qsv_troop_times *times; /* instead of the three; NULL: none */
+    double failures_per_hour;            /* of a worker: what it has in hand is begun anew */
+    double restart_s;                    /* how long that takes */
+    double record_s;                     /* to write a task's segment */
+    double latency_s;                    /* of a message */
+    double message_s; /* that the coordinator is busy with a message, sent or received */
 };
 
 enum qsv_status qsv_troop_create(struct qsv_troop **out, const struct qsv_troop_setup *setup,
@@ -49,9 +63,9 @@ struct qsv_troop_figures {
 };
 struct qsv_troop_figures qsv_troop_figures(const struct qsv_troop *t);
 
-/* What a task costs, in images of a whole network: prefix [n_layers + 1] multiply-accumulates
- * before each layer; knows: the baseline is there. */
-double qsv_troop_work(const struct qsv_task *t, uint32_t n_layers, const double *prefix,
-                      bool knows);
+/* What one image costs a task: prefix [n_layers + 1] multiply-accumulates before each layer; knows:
+ * the baseline is there. */
+struct qsv_troop_work qsv_troop_work(const struct qsv_task *t, uint32_t n_layers,
+                                     const double *prefix, bool knows);
 
 #endif

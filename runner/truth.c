@@ -35,7 +35,9 @@ static void fill_kl(struct qsv_truth *t)
         double fall = 0.4 + 2 * qsv_rng_unit(&r);
         for (int f = QSV_F16; f < QSV_N_FORMATS; f++) {
             double bits = fmin(qsv_format_info((enum qsv_format)f)->bits, 8);
-            t->kl[l][f] = level * qsv_exp(-fall * (bits - 2)) * (0.7 + 0.6 * qsv_rng_unit(&r));
+            /* codes may suit a layer more or less; at none there are no codes */
+            double suited = f == QSV_NONE ? 1 : 0.7 + 0.6 * qsv_rng_unit(&r);
+            t->kl[l][f] = level * qsv_exp(-fall * (bits - 2)) * suited;
         }
         sum += t->kl[l][QSV_INT3];
     }
@@ -115,7 +117,8 @@ void qsv_truth_answer(const struct qsv_truth *t, const uint8_t *formats, enum qs
     out->n_only_trial = (uint64_t)rint(lost * gained_for_lost);
     out->n_top1 = (uint64_t)rint(baseline_top1 * n) + out->n_only_trial - out->n_only_baseline;
     for (size_t i = 0; i < g->n_layers + g->n_attentions; i++) {
-        t->sums[i] = t->ac[i] * n_images;
+        const bool left_out = i < g->n_layers && formats[i] == QSV_NONE;
+        t->sums[i] = left_out ? 0 : t->ac[i] * n_images;
         out->ac_ops += t->sums[i];
     }
     qsv_cost_bytes(&out->bytes, t->model, affine, formats);

@@ -196,13 +196,14 @@ static enum qsv_status run_networks(struct qsv_workbench *e, struct qsv_engine *
 }
 
 static enum qsv_status make_outcome(struct qsv_workbench *e, const struct shard_images *images,
-                                    struct qsv_outcome **out, struct qsv_error *err)
+                                    const uint8_t *formats, struct qsv_outcome **out,
+                                    struct qsv_error *err)
 {
     struct qsv_outcome *o = *out = qsv_alloc(1, sizeof *o);
     if (!o)
         return qsv_fail_memory(err, "an outcome");
-    enum qsv_status st =
-        qsv_outcome_init(o, e->setup.model, images->n, qsv_engine_potential_count(e->engine), err);
+    enum qsv_status st = qsv_outcome_init(o, e->setup.model, formats, images->n,
+                                          qsv_engine_potential_count(e->engine), err);
     if (st) {
         free(o);
         *out = NULL;
@@ -234,7 +235,7 @@ static enum qsv_status begin_baseline(struct qsv_workbench *e, uint32_t shard, s
         return QSV_OK;
     enum qsv_status st = get_network(e, e->baseline_id, e->baseline_formats, &w->networks[0], err);
     if (!st)
-        st = make_outcome(e, w->images, &w->outcomes[0], err);
+        st = make_outcome(e, w->images, e->baseline_formats, &w->outcomes[0], err);
     w->new_baseline = st == QSV_OK;
     return st;
 }
@@ -253,7 +254,7 @@ static enum qsv_status begin_work(struct qsv_workbench *e, const struct qsv_tria
             continue;
         st = get_network(e, trials[i].trial_id, trials[i].formats, &w->networks[i + 1], err);
         if (!st)
-            st = make_outcome(e, w->images, &w->outcomes[i + 1], err);
+            st = make_outcome(e, w->images, trials[i].formats, &w->outcomes[i + 1], err);
     }
     return st;
 }
@@ -381,7 +382,7 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     if (!st)
         st = keep_baseline(e, shard, &w, err);
     if (!st)
-        st = make_outcome(e, images, &o, err);
+        st = make_outcome(e, images, qsv_network_formats(e->exported.loaded.network), &o, err);
     if (!st)
         st = run_exported(e, images, o, err);
     if (!st)

@@ -5,6 +5,7 @@
 #   models       whole models on all cores, beside PyTorch; two threads and two workers
 #   trie         a sensitivity sweep, its trials together and each alone
 #   coordinator  tasks a second, within a process and over MPI, and qsvit simulate beside real runs
+#   flips        only where it is named: spikes that differ between trials, and what that could save
 #
 # A peer that is not installed is named as skipped (scripts/deps.sh bench installs them). At the end
 # the ratios stand together. JSON=1 prints lines of JSON.
@@ -60,50 +61,25 @@ bench_coordinator() {
     for ranks in 2 4 8; do
         "$qsvit" bench --ranks "$ranks" --tasks 20000 --format "$format"
     done
-    simulate_beside_run 1
-    simulate_beside_run 2
+    mkdir "$tmp/simulated"
+    "$python" tests/bench/simulated.py "$qsvit" "$tmp/simulated" "${json[@]}"
 }
 
-# A sweep of the tiny network: seconds, in small tasks, so that what is not computing shows.
-simulate_beside_run() { # workers
-    local spec=$tmp/$1.yaml ranks=$(($1 + 1))
-    cat >"$spec" <<YAML
-model: $PWD/tests/data/tiny.h5
-dataset:
-  images: $PWD/tests/data/tiny_images.h5
-  count: 96
-calibration:
-  images: $PWD/tests/data/tiny_images.h5
-  first: 96
-search:
-  granularity: layer
-  sensitivity_images: 64
-constraint:
-  max_top1_drop: 3
-shard_images: 16
-task_seconds: 0.1
-run: $tmp/$1
-YAML
-    "$qsvit" run "$spec" --ranks $ranks >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
-    "$qsvit" simulate "$spec" --run "$tmp/$1" --ranks $ranks --format json >"$tmp/json"
-    "$python" - "$tmp/json" "$1" "$format" <<'PY'
-import json, sys
-f, workers = json.load(open(sys.argv[1])), int(sys.argv[2])
-real, forecast = f["recorded_s"], f["forecast_of_records_s"]
-off = 100 * (forecast / real - 1)
-if sys.argv[3] == "json":
-    print(json.dumps({"workers": workers, "run_s": real, "simulated_s": forecast, "off_percent": off}))
-else:
-    print(f"simulated beside a run, {workers} worker{'s' * (workers > 1)}: "
-          f"{forecast:.2f} s, it took {real:.2f} s, {off:+.1f}%")
-PY
+bench_flips() {
+    local images=/usr/share/datasets/fashion-mnist
+    if [ ! -d $images ]; then
+        echo 'flips: skipped, dataset-fashion-mnist is not installed'
+        return
+    fi
+    "$python" tests/bench/flips.py "$qsvit" $default_model $images/t10k-images-idx3-ubyte.gz \
+        $images/t10k-labels-idx1-ubyte.gz "${json[@]}"
 }
 
 for part in ${BENCH:-kernels models trie coordinator}; do
     case $part in
-    kernels | models | trie | coordinator) "bench_$part" ;;
+    kernels | models | trie | coordinator | flips) "bench_$part" ;;
     *)
-        echo "BENCH=$part is none of kernels, models, trie, coordinator" >&2
+        echo "BENCH=$part is none of kernels, models, trie, coordinator, flips" >&2
         exit 2
         ;;
     esac

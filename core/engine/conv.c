@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "core/engine/left_out.h"
 #include "core/kernels/strided.h"
 
-enum { PATCH_POSITIONS = 256, ROW_TILE = 16, ROW_WIDTH = 128 };
+enum { PATCH_POSITIONS = 512, DENSE_POSITIONS = 16, ROW_TILE = 16, ROW_WIDTH = 128 };
 
 struct conv { /* one call of qsv_step_conv */
     struct qsv_step_context *c;
@@ -37,7 +38,7 @@ static uint32_t taps_of(const struct qsv_layer *l)
 /* Bytes on either side of the indices that taps may read, and ignore. */
 static size_t index_slack(const struct qsv_layer *l)
 {
-    return ((size_t)l->pad * l->in.w + l->pad + 2 * QSV_WORD) / QSV_WORD * QSV_WORD;
+    return ((size_t)l->pad * l->in.w + l->pad + QSV_TILE + QSV_WORD) / QSV_WORD * QSV_WORD;
 }
 
 /* Whole output rows that a patch holds. */
@@ -64,7 +65,7 @@ void qsv_conv_need(struct qsv_conv_needs *need, const struct qsv_layer *l,
         return;
     }
     if (!l->spike_input) {
-        raise_to(&need->patches, k * (round_up(patch_rows(l) * l->out.w, QSV_WORD)));
+        raise_to(&need->patches, k * (round_up(patch_rows(l) * l->out.w, DENSE_POSITIONS)));
         return;
     }
     raise_to(&need->index, groups * in.n + 2 * index_slack(l));
@@ -231,12 +232,12 @@ static void patches(const struct conv *v, struct qsv_dense *call, const float *i
     const struct qsv_layer *l = v->layer;
     const uint32_t rows = l->out.h - oy < patch_rows(l) ? l->out.h - oy : patch_rows(l);
     float *k = v->c->scratch.patches;
-    call->positions = round_up(rows * l->out.w, QSV_WORD);
-    call->x_stride = call->positions;
+    call->positions = call->block = rows * l->out.w;
+    call->x_stride = round_up(call->positions, DENSE_POSITIONS);
     call->x = k;
     call->out = out + (size_t)oy * l->out.w;
     for (uint32_t t = 0; t < taps_of(l); t++)
-        for (uint32_t ch = 0; ch < l->in_ch; ch++, k += call->positions)
+        for (uint32_t ch = 0; ch < l->in_ch; ch++, k += call->x_stride)
             gather_patch(k, l, image + ch * v->x_stride, t, oy, rows);
     v->c->kernels->dense(call);
 }
@@ -250,13 +251,16 @@ static void dense(const struct conv *v)
         .weight = v->weights->values,
         .k = taps_of(l) * l->in_ch,
         .out_ch = l->out_ch,
-        .positions = (uint32_t)v->out.n,
+        .steps = 1,
         .multiplier = v->multiplier,
         .shift = v->shift,
         .out = v->y,
         .out_stride = v->y_stride,
     };
     if (l->kernel == 1 && l->stride == 1) {
+        call.steps = v->out.steps;
+        call.block = v->out.block;
+        call.positions = v->out.images * v->out.h * v->out.w;
         v->c->kernels->dense(&call);
         return;
     }
@@ -321,6 +325,10 @@ struct qsv_conv_counts qsv_step_conv(struct qsv_step_context *c, const struct qs
         .y_stride = qsv_value_stride(out, c->n),
     };
     struct qsv_conv_counts counts = {0, 0};
+    if (w->left_out) {
+        counts.fired = qsv_step_left_out(c, s, v.shift, potentials);
+        return counts;
+    }
     counts.fired = w->sums.taps ? code_conv(&v, potentials) : layer_alone(&v, potentials);
     if (in->spikes)
         counts.accumulates = count_accumulates(&v);

@@ -70,7 +70,9 @@ enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *
     const bool codes = entry->codes && layer->spike_input;
     enum qsv_status st = QSV_OK;
     *w = (struct qsv_weights){0};
-    if (codes && layer->groups == 1) {
+    if (entry->format == QSV_NONE) {
+        w->left_out = true;
+    } else if (codes && layer->groups == 1) {
         st = qsv_code_weights_init(&w->sums, kernels, entry->codes, layer->out_ch, layer->in_ch,
                                    layer->kernel * layer->kernel, layer->name, err);
     } else if (codes && layer->kernel <= QSV_MAX_WINDOW) {

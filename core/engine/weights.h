@@ -15,6 +15,7 @@ struct qsv_weights {
                       or codes as floats: qsv_dense's; depthwise: [channel][taps] */
     uint32_t width; /* of rows */
     int code_max;   /* largest magnitude of `codes` */
+    bool left_out;  /* format none: there are none of the above */
     bool made;
 };
 

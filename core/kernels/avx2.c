@@ -336,32 +336,39 @@ static inline __m256 affine(__m256 v, const struct qsv_dense *d, uint32_t o)
     return _mm256_fmadd_ps(v, _mm256_set1_ps(d->multiplier[o]), _mm256_set1_ps(d->shift[o]));
 }
 
+/* Sixteen positions from `at` on. */
+static void dense_16(const struct qsv_dense *d, size_t at)
+{
+    for (uint32_t o4 = 0; o4 < d->out_ch; o4 += 4) {
+        const float *w = d->weight + (size_t)o4 * d->k, *x = d->x + at;
+        __m256 s[4][2];
+#pragma GCC unroll 4
+        for (int o = 0; o < 4; o++)
+            s[o][0] = s[o][1] = _mm256_setzero_ps();
+        for (uint32_t k = 0; k < d->k; k++, w += 4, x += d->x_stride) {
+            const __m256 x0 = _mm256_loadu_ps(x), x1 = _mm256_loadu_ps(x + 8);
+#pragma GCC unroll 4
+            for (int o = 0; o < 4; o++) {
+                const __m256 wo = _mm256_broadcast_ss(w + o);
+                s[o][0] = _mm256_fmadd_ps(wo, x0, s[o][0]);
+                s[o][1] = _mm256_fmadd_ps(wo, x1, s[o][1]);
+            }
+        }
+#pragma GCC unroll 4
+        for (uint32_t o = 0; o < 4; o++)
+            if (o4 + o < d->out_ch) {
+                float *out = d->out + (o4 + o) * d->out_stride + at;
+                _mm256_storeu_ps(out, affine(s[o][0], d, o4 + o));
+                _mm256_storeu_ps(out + 8, affine(s[o][1], d, o4 + o));
+            }
+    }
+}
+
 static void dense(const struct qsv_dense *d)
 {
-    for (uint32_t p = 0; p < d->positions; p += 16)
-        for (uint32_t o4 = 0; o4 < d->out_ch; o4 += 4) {
-            const float *w = d->weight + (size_t)o4 * d->k, *x = d->x + p;
-            __m256 s[4][2];
-#pragma GCC unroll 4
-            for (int o = 0; o < 4; o++)
-                s[o][0] = s[o][1] = _mm256_setzero_ps();
-            for (uint32_t k = 0; k < d->k; k++, w += 4, x += d->x_stride) {
-                const __m256 x0 = _mm256_loadu_ps(x), x1 = _mm256_loadu_ps(x + 8);
-#pragma GCC unroll 4
-                for (int o = 0; o < 4; o++) {
-                    const __m256 wo = _mm256_broadcast_ss(w + o);
-                    s[o][0] = _mm256_fmadd_ps(wo, x0, s[o][0]);
-                    s[o][1] = _mm256_fmadd_ps(wo, x1, s[o][1]);
-                }
-            }
-#pragma GCC unroll 4
-            for (uint32_t o = 0; o < 4; o++)
-                if (o4 + o < d->out_ch) {
-                    float *out = d->out + (o4 + o) * d->out_stride + p;
-                    _mm256_storeu_ps(out, affine(s[o][0], d, o4 + o));
-                    _mm256_storeu_ps(out + 8, affine(s[o][1], d, o4 + o));
-                }
-        }
+    for (uint32_t step = 0; step < d->steps; step++)
+        for (uint32_t p = 0; p < d->positions; p += 16)
+            dense_16(d, (size_t)step * d->block + p);
 }
 
 static void depthwise(const struct qsv_depthwise *d)

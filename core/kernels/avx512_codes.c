@@ -1,30 +1,18 @@
-/* AVX-512: integer weights on spikes, by subset sums.
- *
- * Six spikes of a position are a number from 0 to 63, which looks up the sum of the weights that
- * fired in a table of 64 bytes, 64 positions an instruction (vpermb): 384 multiply-accumulates
- * whatever the firing rate. A table is the sums of two tables of eight, of the first and the last
- * three weights, which lie ready (core/kernels/code_weights.h). The 16-bit sums `full` hold
- * even + 256 x odd positions, `high` the odd ones.
- */
+/* AVX-512: integer weights on spikes: sums that core/kernels/avx512_lookup.h looks up, and what
+ * follows them. */
 #if defined(__x86_64__)
-#include "core/kernels/avx512.h"
+#include "core/kernels/avx512_sums.h"
 #include "core/kernels/subsets.h"
 
 enum {
     INDEX_BITS = QSV_AVX512_INDEX_BITS,
-    VECTORS = QSV_TILE / QSV_WORD,
+    MAX_VECTORS = QSV_BYTE_VECTORS,
+    PACKED_STEPS = 4, /* of so many positions are a vector: */
+    PACKED_POSITIONS = 16,
     CHUNK_BYTES = 256 << 10 /* of indices that all outputs read before the next: half an L2 */
 };
 
 typedef qsv_v512 V;
-
-/* Keeps gcc from loading a table once for each use, and from copying sums in every round. */
-#define IN_REGISTER(v) __asm__("" : "+v"(v))
-
-/* 16-bit sums of a tile: positions 2 i and 2 i + 1 of each 64, modulo 65536. */
-struct sums {
-    V even[QSV_OUTPUTS][VECTORS], odd[QSV_OUTPUTS][VECTORS];
-};
 
 void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                            uint32_t channels, uint32_t positions)
@@ -46,397 +34,281 @@ void qsv_avx512_make_index(uint8_t *index, size_t index_stride, const uint64_t *
 
 size_t qsv_avx512_table_bytes(uint32_t taps, uint32_t groups)
 {
-    return (size_t)2 * taps * groups * QSV_OUTPUTS * 64;
+    return qsv_avx512_tables_size(taps, groups) + taps * sizeof(struct qsv_tap) +
+           (size_t)taps * groups * sizeof(V) + qsv_avx512_log_size(taps, groups);
 }
 
-/* Entries of four outputs, both parts behind each other. */
-static void build_tables(uint8_t *entry, const struct qsv_code_weights *w, uint32_t o4)
-{
-    const size_t n = (size_t)w->parts * w->taps * w->groups * QSV_OUTPUTS;
-    const uint8_t *halves = w->subsets + (size_t)(o4 / QSV_OUTPUTS) * n * 16;
-    const V eighth = _mm512_set_epi64(0x0707070707070707, 0x0606060606060606, 0x0505050505050505,
-                                      0x0404040404040404, 0x0303030303030303, 0x0202020202020202,
-                                      0x0101010101010101, 0);
-    for (size_t i = 0; i < n; i++, halves += 16, entry += 64) {
-        int64_t first, last;
-        memcpy(&first, halves, 8);
-        memcpy(&last, halves + 8, 8);
-        const V repeated = _mm512_shuffle_epi8(_mm512_set1_epi64(last), eighth);
-        _mm512_store_si512(entry, _mm512_add_epi8(_mm512_set1_epi64(first), repeated));
-    }
-}
-
-QSV_INLINE V even_of(V full, V high)
-{
-    return _mm512_sub_epi16(full, _mm512_slli_epi16(high, 8));
-}
-
-/* Adds 16-bit sums of 64 positions to 32-bit ones in order. */
-QSV_INLINE void empty_sums(int32_t *sums, V even, V odd)
-{
-    const V low_half = _mm512_unpacklo_epi16(even, odd),
-            high_half = _mm512_unpackhi_epi16(even, odd);
-    /* lane L of low_half holds positions 16 L to 16 L + 7, of high_half 16 L + 8 to 16 L + 15 */
-    __m128i part[8] = {
-        _mm512_extracti32x4_epi32(low_half, 0), _mm512_extracti32x4_epi32(high_half, 0),
-        _mm512_extracti32x4_epi32(low_half, 1), _mm512_extracti32x4_epi32(high_half, 1),
-        _mm512_extracti32x4_epi32(low_half, 2), _mm512_extracti32x4_epi32(high_half, 2),
-        _mm512_extracti32x4_epi32(low_half, 3), _mm512_extracti32x4_epi32(high_half, 3),
-    };
-    for (int i = 0; i < 8; i++) {
-        __m256i *at = (__m256i *)(void *)(sums + 8 * i);
-        _mm256_store_si256(at,
-                           _mm256_add_epi32(_mm256_load_si256(at), _mm256_cvtepu16_epi32(part[i])));
-    }
-}
-
-/* Where a tile of 128 positions lies: words `word` and, where `both`, word + 1 of a time step. */
-struct place {
-    uint32_t step, word;
-    bool both;
+/* Four outputs by some vectors of 64 positions: `steps` time steps of vectors / steps words, of
+ * which the first `words` are in the block; others are silent and thrown away. The numbers of
+ * vectors and steps are constants where a tile is inlined. */
+struct tile {
+    uint32_t o4, step, word, words;
 };
 
-/* Adds the groups of one part to `s`; wide: whenever it is full, s is emptied into wide
- * [4][128], and at the end too. */
-QSV_INLINE void add_groups(struct sums *s, const struct qsv_code_conv *c, const uint8_t *entry,
-                           const uint8_t *then, struct place at, int32_t *wide)
-{
-    const struct qsv_code_weights *w = c->weights;
-    const size_t position = (size_t)at.step * c->block + (size_t)at.word * QSV_WORD;
-    V byte[QSV_OUTPUTS][VECTORS], full[QSV_OUTPUTS][VECTORS], high[QSV_OUTPUTS][VECTORS];
-#pragma GCC unroll 4
-    for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-        for (int j = 0; j < VECTORS; j++) {
-            byte[o][j] = _mm512_setzero_si512();
-            high[o][j] = s->odd[o][j];
-            full[o][j] = _mm512_add_epi16(s->even[o][j], _mm512_slli_epi16(s->odd[o][j], 8));
-        }
-    for (uint32_t t = 0; t < w->taps; t++) {
-        const uint64_t *mask = c->taps.mask + (size_t)t * (c->block / QSV_WORD) + at.word;
-        const __mmask64 m0 = mask[0], m1 = at.both ? mask[1] : 0;
-        const uint8_t *index =
-            c->index + c->taps.plane[t] * c->plane_stride + position + c->taps.offset[t];
-        for (uint32_t g = 0; g < w->groups;
-             g++, index += c->index_stride, entry += 64 * QSV_OUTPUTS) {
-            const V x0 = _mm512_maskz_loadu_epi8(m0, index);
-            const V x1 = _mm512_maskz_loadu_epi8(m1, index + QSV_WORD);
-#pragma GCC unroll 4
-            for (int o = 0; o < QSV_OUTPUTS; o++) {
-                V table = _mm512_load_si512(entry + 64 * o);
-                IN_REGISTER(table);
-                byte[o][0] = _mm512_add_epi8(byte[o][0], _mm512_permutexvar_epi8(x0, table));
-                byte[o][1] = _mm512_add_epi8(byte[o][1], _mm512_permutexvar_epi8(x1, table));
-            }
-            if (*then++ == QSV_GO_ON)
-                continue;
-#pragma GCC unroll 4
-            for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-                for (int j = 0; j < VECTORS; j++) {
-                    full[o][j] = _mm512_add_epi16(full[o][j], byte[o][j]);
-                    high[o][j] = _mm512_add_epi16(high[o][j], _mm512_srli_epi16(byte[o][j], 8));
-                    byte[o][j] = _mm512_setzero_si512();
-                    IN_REGISTER(full[o][j]);
-                    IN_REGISTER(high[o][j]);
-                }
-            if (!wide || then[-1] == QSV_WIDEN)
-                continue;
-#pragma GCC unroll 4
-            for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-                for (int j = 0; j < VECTORS; j++) {
-                    empty_sums(wide + o * QSV_TILE + j * QSV_WORD, even_of(full[o][j], high[o][j]),
-                               high[o][j]);
-                    full[o][j] = high[o][j] = _mm512_setzero_si512();
-                }
-        }
-    }
-#pragma GCC unroll 4
-    for (int o = 0; o < QSV_OUTPUTS; o++)
-#pragma GCC unroll 2
-        for (int j = 0; j < VECTORS; j++) {
-            s->odd[o][j] = high[o][j];
-            s->even[o][j] = even_of(full[o][j], high[o][j]);
-        }
-}
+/* Outputs larger than a core's share of the last cache go past it: whoever reads them finds them in
+ * memory either way, and nothing is read to be overwritten. */
+static const size_t share_bytes = (size_t)4 << 20;
 
-struct block { /* four outputs */
-    uint32_t o4;
-    const uint8_t *entry[2], *then[2]; /* of the parts */
-    const int32_t *base;
+/* Working memory, and what a chunk of positions shares. */
+struct work {
+    const struct qsv_code_conv *c;
+    uint8_t *tables;
+    struct qsv_tap *taps;
+    V *packed; /* [groups][taps] */
+    V *log;
+    bool streams; /* outputs go past the caches */
 };
 
-/* Sums that fit 16 bits: what they are too large by is taken off before the first is added. */
-static void sum_narrow(struct sums *s, const struct qsv_code_conv *c, const struct block *b,
-                       struct place at)
+/* What the taps of a tile read. */
+QSV_INLINE void find_taps(const struct work *k, const struct tile *t, uint32_t words)
 {
-    if (c->weights->parts > 1) {
-        memset(s, 0, sizeof *s);
-        add_groups(s, c, b->entry[1], b->then[1], at, NULL);
-    }
-    for (int o = 0; o < QSV_OUTPUTS; o++) {
-        const V base = _mm512_set1_epi16((short)b->base[o]);
-        for (int j = 0; j < VECTORS; j++) {
-            V even = _mm512_setzero_si512(), odd = even;
-            if (c->weights->parts > 1) {
-                even = _mm512_slli_epi16(s->even[o][j], 4);
-                odd = _mm512_slli_epi16(s->odd[o][j], 4);
-            }
-            s->even[o][j] = _mm512_sub_epi16(even, base);
-            s->odd[o][j] = _mm512_sub_epi16(odd, base);
-        }
-    }
-    add_groups(s, c, b->entry[0], b->then[0], at, NULL);
-}
-
-static void sum_wide(int32_t wide[QSV_OUTPUTS * QSV_TILE], const struct qsv_code_conv *c,
-                     const struct block *b, struct place at)
-{
-    struct sums s;
-    memset(wide, 0, QSV_OUTPUTS * QSV_TILE * sizeof *wide);
-    for (uint32_t part = c->weights->parts; part-- > 0;) {
-        memset(&s, 0, sizeof s);
-        add_groups(&s, c, b->entry[part], b->then[part], at, wide);
-        for (uint32_t i = 0; i < QSV_OUTPUTS * QSV_TILE; i += 16) {
-            V sum = _mm512_load_si512(wide + i);
-            sum = part ? _mm512_slli_epi32(sum, 4)
-                       : _mm512_sub_epi32(sum, _mm512_set1_epi32(b->base[i / QSV_TILE]));
-            _mm512_store_si512(wide + i, sum);
-        }
-    }
-}
-
-/* 64 sums of one output as floats in order. */
-QSV_INLINE void floats_of_narrow(__m512 x[4], V even, V odd)
-{
-    static const int16_t first[32] __attribute__((aligned(64))) = {
-        0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
-        8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
-    const V pick = _mm512_load_si512(first);
-    const V low = _mm512_permutex2var_epi16(even, pick, odd);
-    const V high =
-        _mm512_permutex2var_epi16(even, _mm512_add_epi16(pick, _mm512_set1_epi16(16)), odd);
-    x[0] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_castsi512_si256(low)));
-    x[1] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(low, 1)));
-    x[2] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_castsi512_si256(high)));
-    x[3] = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(high, 1)));
-}
-
-QSV_INLINE void floats_of_wide(__m512 x[4], const int32_t *sums)
-{
+    const struct qsv_code_conv *c = k->c;
+    const uint64_t *mask = c->taps.mask + t->word;
+    struct qsv_tap *tap = k->taps;
+    uint64_t valid[MAX_VECTORS];
+    for (uint32_t word = 0; word < words; word++)
+        valid[word] = qsv_valid_bits(c->positions, t->word + word);
+    for (uint32_t i = 0; i < c->taps.n; i++, tap++, mask += c->block / QSV_WORD) {
+        uint64_t outside = 0;
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        x[i] = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * i));
+        for (uint32_t word = 0; word < words; word++) {
+            const uint64_t bits = word < t->words ? mask[word] : 0;
+            outside |= valid[word] & ~bits;
+            tap->inside[word] = _mm512_movm_epi8(bits);
+        }
+        tap->at = c->taps.plane[i] * c->plane_stride + (size_t)c->taps.offset[i];
+        tap->whole = !outside;
+    }
 }
 
-/* The neurons of a tile while its time steps pass. */
+/* What follows the sums of output o: 64 positions of one time step. */
+QSV_INLINE void scale(const struct work *k, uint32_t o, uint32_t step, uint32_t word, __m512 x[4])
+{
+    const struct qsv_code_conv *c = k->c;
+    const size_t p = (size_t)word * QSV_WORD, position = (size_t)step * c->block + p;
+    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o]), shift = _mm512_set1_ps(c->shift[o]);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+        x[j] = _mm512_fmadd_ps(x[j], multiplier, shift);
+    if (c->residual) {
+        const float *residual =
+            c->residual + o * c->residual_stride + (c->residual_steps > 1 ? position : p);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            x[j] = _mm512_add_ps(_mm512_loadu_ps(residual + 16 * j), x[j]);
+    }
+    if (c->out) {
+        float *out = c->out + o * c->out_stride + position;
+        if (k->streams)
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                _mm512_stream_ps(out + 16 * j, x[j]);
+        else
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                _mm512_storeu_ps(out + 16 * j, x[j]);
+    }
+}
+
+/* The neurons of a word of one output from tile to tile. */
 struct neurons {
-    __m512 v[QSV_OUTPUTS][VECTORS][4];
-    V potential[QSV_OUTPUTS];
-    uint64_t fired;
+    __m512 v[4];
 };
 
-/* 64 neurons of output o, word j of the tile. */
-QSV_INLINE uint64_t charge(const struct qsv_code_conv *c, struct neurons *n, uint32_t o, uint32_t j,
-                           const __m512 x[4], uint32_t step, uint64_t valid)
+/* A word of output o through a tile's time steps, `words` vectors apart; returns spikes fired. */
+QSV_INLINE uint64_t charge(const struct qsv_code_conv *c, uint32_t o, uint32_t step, uint32_t word,
+                           __m512 x[][4], struct neurons *n, uint32_t steps, uint32_t words)
 {
+    const __m512 v_th = _mm512_set1_ps(c->v_th), decay = _mm512_set1_ps(c->decay);
+    const uint64_t valid = qsv_valid_bits(c->positions, word);
+    uint64_t *spikes = c->spikes + ((size_t)o * c->steps + step) * (c->block / QSV_WORD) + word,
+             fired = 0;
+    V potential = _mm512_setzero_si512();
     __m512 v[4], h[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        v[i] = step ? n->v[o][j][i] : _mm512_setzero_ps();
-    const uint64_t spikes =
-        valid & qsv_fire(v, x, _mm512_set1_ps(c->v_th), _mm512_set1_ps(c->decay), h);
+    for (int j = 0; j < 4; j++)
+        v[j] = step ? n->v[j] : _mm512_setzero_ps();
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        n->v[o][j][i] = v[i];
-    n->fired += (uint64_t)_mm_popcnt_u64(spikes);
+    for (uint32_t s = 0; s < steps; s++, spikes += c->block / QSV_WORD) {
+        *spikes = valid & qsv_fire(v, x[s * words], v_th, decay, h);
+        fired += (uint64_t)_mm_popcnt_u64(*spikes);
+        if (c->potential)
+            potential = qsv_add_potential(potential, h, valid);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+        n->v[j] = v[j];
     if (c->potential)
-        n->potential[o] = qsv_add_potential(n->potential[o], h, valid);
-    return spikes;
+        c->potential[o] += _mm512_reduce_add_epi32(potential);
+    return fired;
 }
 
-/* What follows the sums of output o4 + o, two words of them or one. */
-QSV_INLINE void finish(const struct qsv_code_conv *c, struct neurons *n, uint32_t o4, uint32_t o,
-                       struct place at, __m512 x[VECTORS][4])
+/* n [QSV_OUTPUTS][words]. Returns spikes fired. */
+QSV_INLINE uint64_t run_tile(const struct work *k, const struct tile *t, struct neurons *n,
+                             const int vectors, const int steps)
 {
-    const size_t p = (size_t)at.word * QSV_WORD, position = (size_t)at.step * c->block + p;
-    const __m512 multiplier = _mm512_set1_ps(c->multiplier[o4 + o]),
-                 shift = _mm512_set1_ps(c->shift[o4 + o]);
-    const float *residual = c->residual;
-    if (residual)
-        residual += (o4 + o) * c->residual_stride + (c->residual_steps > 1 ? position : p);
-    float *out = c->out ? c->out + (o4 + o) * c->out_stride + position : NULL;
-#pragma GCC unroll 2
-    for (uint32_t j = 0; j < VECTORS; j++) {
-        if (j && !at.both)
-            break;
-#pragma GCC unroll 4
-        for (uint32_t i = 0; i < 4; i++)
-            x[j][i] = _mm512_fmadd_ps(x[j][i], multiplier, shift);
-        if (residual)
-#pragma GCC unroll 4
-            for (uint32_t i = 0; i < 4; i++)
-                x[j][i] = _mm512_add_ps(_mm512_loadu_ps(residual + QSV_WORD * j + 16 * i), x[j][i]);
-        if (out)
-#pragma GCC unroll 4
-            for (uint32_t i = 0; i < 4; i++)
-                _mm512_storeu_ps(out + QSV_WORD * j + 16 * i, x[j][i]);
-    }
-    if (!c->spikes)
-        return;
-    const size_t words = c->block / QSV_WORD;
-    uint64_t *spikes = c->spikes + ((size_t)(o4 + o) * c->steps + at.step) * words + at.word;
-    spikes[0] = charge(c, n, o, 0, x[0], at.step, qsv_valid_bits(c->positions, at.word));
-    if (at.both)
-        spikes[1] = charge(c, n, o, 1, x[1], at.step, qsv_valid_bits(c->positions, at.word + 1));
-}
-
-/* One tile through all time steps; returns spikes fired. */
-static uint64_t run_tile(const struct qsv_code_conv *c, const struct block *b, struct place at)
-{
-    struct neurons n;
-    struct sums narrow;
-    int32_t wide[QSV_OUTPUTS * QSV_TILE] __attribute__((aligned(64)));
-    const uint32_t left = c->weights->out_ch - b->o4,
-                   outputs = left < QSV_OUTPUTS ? left : QSV_OUTPUTS;
-    n.fired = 0;
-    for (int o = 0; o < QSV_OUTPUTS; o++)
-        n.potential[o] = _mm512_setzero_si512();
-    for (at.step = 0; at.step < c->steps; at.step++) {
-        __m512 x[VECTORS][4];
-        if (c->weights->narrow)
-            sum_narrow(&narrow, c, b, at);
-        else
-            sum_wide(wide, c, b, at);
-        for (uint32_t o = 0; o < outputs; o++) {
-#pragma GCC unroll 2
-            for (int j = 0; j < VECTORS; j++)
-                if (c->weights->narrow)
-                    floats_of_narrow(x[j], narrow.even[o][j], narrow.odd[o][j]);
-                else
-                    floats_of_wide(x[j], wide + o * QSV_TILE + j * QSV_WORD);
-            finish(c, &n, b->o4, o, at, x);
-        }
-    }
-    for (uint32_t o = 0; c->spikes && c->potential && o < outputs; o++)
-        c->potential[b->o4 + o] += _mm512_reduce_add_epi32(n.potential[o]);
-    return n.fired;
-}
-
-static struct block block_of(const struct qsv_code_conv *c, uint32_t o4)
-{
+    const struct qsv_code_conv *c = k->c;
     const struct qsv_code_weights *w = c->weights;
-    const size_t n = (size_t)w->taps * w->groups;
-    const uint8_t *then = w->then + (size_t)(o4 / QSV_OUTPUTS) * w->parts * n;
-    return (struct block){
-        .o4 = o4,
-        .entry = {c->tables, c->tables + n * QSV_OUTPUTS * 64},
-        .then = {then, then + n},
-        .base = w->base + o4,
+    const uint32_t words = (uint32_t)(vectors / steps), left = w->out_ch - t->o4,
+                   outputs = left < QSV_OUTPUTS ? left : QSV_OUTPUTS;
+    const struct qsv_lookup look = {
+        .index = c->index + (size_t)t->step * c->block + (size_t)t->word * QSV_WORD,
+        .index_stride = c->index_stride,
+        .block = c->block,
+        .steps = steps,
+        .groups = w->groups,
+        .n_taps = w->taps,
+        .taps = k->taps,
+        .tables = k->tables,
+        .then = w->then + (size_t)(t->o4 / QSV_OUTPUTS) * w->taps * w->groups,
     };
+    const bool by_words = vectors == QSV_WORD_VECTORS;
+    const V *end = by_words ? qsv_avx512_look_up_words(k->log, &look)
+                            : qsv_avx512_look_up_bytes(k->log, &look);
+    uint64_t fired = 0;
+    for (uint32_t i = 0; i < outputs; i++) {
+        const uint32_t o = t->o4 + i;
+        __m512 x[MAX_VECTORS][4];
+        qsv_floats_of(x, w, o, k->log, end, by_words, vectors);
+#pragma GCC unroll 4
+        for (uint32_t v = 0; v < (uint32_t)vectors; v++)
+            if (v % words == 0 || v % words < t->words)
+                scale(k, o, t->step + v / words, t->word + v % words, x[v]);
+        if (c->spikes)
+#pragma GCC unroll 4
+            for (uint32_t word = 0; word < words; word++)
+                if (word == 0 || word < t->words)
+                    fired += charge(c, o, t->step, t->word + word, &x[word], &n[i * words + word],
+                                    (uint32_t)steps, words);
+    }
+    return fired;
 }
 
-uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
+/* How many positions the block's last word has, if those of all time steps fit a vector; else 0. */
+static uint32_t packed_positions(const struct qsv_code_conv *c)
 {
+    const uint32_t rest = c->positions % QSV_WORD;
+    return c->steps == PACKED_STEPS && rest <= PACKED_POSITIONS ? rest : 0;
+}
+
+/* Indices of the last word: four time steps of sixteen positions. */
+static void pack_last(const struct work *k)
+{
+    const struct qsv_code_conv *c = k->c;
+    const uint32_t word = c->block / QSV_WORD - 1;
+    V *out = k->packed;
+    find_taps(k, &(struct tile){.word = word, .words = 1}, 1);
+    for (uint32_t g = 0; g < c->weights->groups; g++)
+        for (uint32_t t = 0; t < c->taps.n; t++, out++) {
+            const uint8_t *index =
+                c->index + g * c->index_stride + (size_t)word * QSV_WORD + k->taps[t].at;
+            __m128i step[PACKED_STEPS];
+            for (int s = 0; s < PACKED_STEPS; s++)
+                step[s] = _mm_and_si128(
+                    _mm_loadu_si128((const __m128i *)(const void *)(index + (size_t)s * c->block)),
+                    _mm512_castsi512_si128(k->taps[t].inside[0]));
+            V x = _mm512_castsi128_si512(step[0]);
+            x = _mm512_inserti32x4(x, step[1], 1);
+            x = _mm512_inserti32x4(x, step[2], 2);
+            *out = _mm512_inserti32x4(x, step[3], 3);
+        }
+}
+
+/* The packed positions of outputs o4 ..., from the log that ends there; returns spikes fired. */
+static uint64_t run_packed(const struct work *k, uint32_t o4, const V *end)
+{
+    const struct qsv_code_conv *c = k->c;
+    const __m512 v_th = _mm512_set1_ps(c->v_th), decay = _mm512_set1_ps(c->decay);
     const uint32_t words = c->block / QSV_WORD;
-    const size_t word_bytes = (size_t)c->weights->groups * c->steps * QSV_WORD;
-    const uint32_t chunk = (uint32_t)(CHUNK_BYTES / word_bytes + 8) / VECTORS * VECTORS;
+    const __mmask16 valid = (__mmask16)qsv_valid_bits(c->positions, words - 1);
     uint64_t fired = 0;
-    for (uint32_t first = 0; first < words; first += chunk) {
-        const uint32_t end = words - first < chunk ? words : first + chunk;
-        for (uint32_t o4 = 0; o4 < c->weights->out_ch; o4 += QSV_OUTPUTS) {
-            const struct block b = block_of(c, o4);
-            build_tables(c->tables, c->weights, o4);
-            for (uint32_t word = first; word < end; word += VECTORS)
-                fired += run_tile(c, &b, (struct place){0, word, word + 1 < words});
+    for (uint32_t o = o4; o < o4 + QSV_OUTPUTS && o < c->weights->out_ch; o++) {
+        __m512 x[1][4], h, v = _mm512_setzero_ps();
+        V potential = _mm512_setzero_si512();
+        if (c->weights->words)
+            qsv_floats_of(x, c->weights, o, k->log, end, true, 1);
+        else
+            qsv_floats_of(x, c->weights, o, k->log, end, false, 1);
+        for (uint32_t step = 0; step < PACKED_STEPS; step++) {
+            const size_t p = (size_t)(words - 1) * QSV_WORD, position = (size_t)step * c->block + p;
+            __m512 y = _mm512_fmadd_ps(x[0][step], _mm512_set1_ps(c->multiplier[o]),
+                                       _mm512_set1_ps(c->shift[o]));
+            if (c->residual)
+                y = _mm512_add_ps(_mm512_loadu_ps(c->residual + o * c->residual_stride +
+                                                  (c->residual_steps > 1 ? position : p)),
+                                  y);
+            if (c->out)
+                _mm512_storeu_ps(c->out + o * c->out_stride + position, y);
+            if (!c->spikes)
+                continue;
+            const __mmask16 spikes = valid & qsv_fire_16(&v, y, v_th, decay, &h);
+            c->spikes[((size_t)o * c->steps + step) * words + words - 1] = spikes;
+            fired += (uint64_t)_mm_popcnt_u32(spikes);
+            potential = qsv_add_potential_16(potential, h, valid);
+        }
+        if (c->spikes && c->potential)
+            c->potential[o] += _mm512_reduce_add_epi32(potential);
+    }
+    return fired;
+}
+
+/* Words [first, end) of all outputs; packs: and the packed positions. */
+QSV_INLINE uint64_t run_chunk(const struct work *k, uint32_t first, uint32_t end, bool packs,
+                              const int vectors, const int steps)
+{
+    const struct qsv_code_conv *c = k->c;
+    const uint32_t words = (uint32_t)(vectors / steps);
+    struct neurons n[QSV_OUTPUTS * MAX_VECTORS];
+    struct tile t = {0};
+    uint64_t fired = 0;
+    for (; t.o4 < c->weights->out_ch; t.o4 += QSV_OUTPUTS) {
+        const V *log =
+            qsv_avx512_build_tables(k->tables, c->weights, t.o4, packs ? k->packed : NULL, k->log);
+        if (packs)
+            fired += run_packed(k, t.o4, log);
+        for (t.word = first; t.word < end; t.word += words) {
+            t.words = end - t.word < words ? end - t.word : words;
+            find_taps(k, &t, words);
+            for (t.step = 0; t.step < c->steps; t.step += (uint32_t)steps)
+                fired += run_tile(k, &t, n, vectors, steps);
         }
     }
     return fired;
 }
 
-/* Index bytes of the windows of spikes of a row around each position. */
-static void index_windows(const struct qsv_code_depthwise *d)
+static bool streams(const struct qsv_code_conv *c)
 {
-    const size_t words = d->block / QSV_WORD;
-    for (size_t w = 0; w < d->steps * words; w++) {
-        V x = _mm512_setzero_si512();
-        for (uint32_t k = 0; k < d->kernel; k++)
-            x = _mm512_mask_add_epi8(x, qsv_window_bits(d, d->spikes + w, w % words, k), x,
-                                     _mm512_set1_epi8((char)(1 << k)));
-        _mm512_storeu_si512(d->index + w * QSV_WORD, x);
+    const size_t bytes = (size_t)c->weights->out_ch * c->steps * c->block * sizeof *c->out;
+    return c->out && bytes > share_bytes && (uintptr_t)c->out % sizeof(V) == 0 &&
+           c->out_stride % (sizeof(V) / sizeof *c->out) == 0;
+}
+
+uint64_t qsv_avx512_code_conv(const struct qsv_code_conv *c)
+{
+    const struct qsv_code_weights *w = c->weights;
+    const size_t word_bytes = (size_t)w->groups * c->steps * QSV_WORD;
+    const uint32_t chunk = (uint32_t)(CHUNK_BYTES / word_bytes + 8) / MAX_VECTORS * MAX_VECTORS;
+    struct work k = {.c = c, .tables = c->tables, .streams = streams(c)};
+    k.taps = (struct qsv_tap *)(void *)(k.tables + qsv_avx512_tables_size(w->taps, w->groups));
+    k.packed = (V *)(void *)(k.taps + w->taps);
+    k.log = k.packed + (size_t)w->taps * w->groups;
+    bool packs = packed_positions(c) > 0;
+    const uint32_t words = c->block / QSV_WORD - packs;
+    uint64_t fired = 0;
+    if (packs)
+        pack_last(&k);
+    for (uint32_t first = 0; first < words || packs; first += chunk, packs = false) {
+        const uint32_t end = words - first < chunk ? words : first + chunk;
+        if (w->words)
+            fired += c->steps % 2 == 0 ? run_chunk(&k, first, end, packs, QSV_WORD_VECTORS, 2)
+                                       : run_chunk(&k, first, end, packs, QSV_WORD_VECTORS, 1);
+        else
+            fired += c->steps % 4 == 0   ? run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 4)
+                     : c->steps % 2 == 0 ? run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 2)
+                                         : run_chunk(&k, first, end, packs, QSV_BYTE_VECTORS, 1);
     }
+    if (k.streams)
+        _mm_sfence();
+    return fired;
 }
-
-struct windows { /* of one channel and one nibble */
-    uint8_t entry[QSV_MAX_WINDOW][128] __attribute__((aligned(64)));
-    bool widen[QSV_MAX_WINDOW]; /* behind the row */
-    int base;
-};
-
-static void build_windows(struct windows *t, const struct qsv_code_depthwise *d, int nibble)
-{
-    int span;
-    t->base = qsv_window_schedule(t->widen, d, nibble);
-    for (uint32_t y = 0; y < d->kernel; y++) {
-        const int8_t *codes = d->codes + y * d->kernel;
-        qsv_subset_sums(t->entry[y], codes, d->kernel, nibble,
-                        qsv_subset_negative(codes, d->kernel, nibble, &span));
-    }
-}
-
-/* 16-bit sums of 64 positions: full = even + 256 x odd, high = odd. */
-static inline void sum_windows(V *full, V *high, const struct qsv_code_depthwise *d,
-                               const struct windows *t, size_t at, size_t word)
-{
-    const size_t words = d->block / QSV_WORD;
-    V byte = _mm512_setzero_si512();
-    *full = *high = byte;
-    for (uint32_t y = 0; y < d->kernel; y++) {
-        const size_t tap = (size_t)y * d->kernel +
-                           d->pad; /* the row's middle column is inside wherever the row is */
-        const V x = _mm512_maskz_loadu_epi8(d->taps.mask[tap * words + word],
-                                            d->index + at + d->taps.offset[tap]);
-        byte = _mm512_add_epi8(byte, _mm512_permutex2var_epi8(_mm512_load_si512(t->entry[y]), x,
-                                                              _mm512_load_si512(t->entry[y] + 64)));
-        if (!t->widen[y])
-            continue;
-        *full = _mm512_add_epi16(*full, byte);
-        *high = _mm512_add_epi16(*high, _mm512_srli_epi16(byte, 8));
-        byte = _mm512_setzero_si512();
-    }
-}
-
-void qsv_avx512_code_depthwise(const struct qsv_code_depthwise *d)
-{
-    const bool nibbles = d->code_max > 32; /* seven times 32 still fits a byte */
-    const __m512 multiplier = _mm512_set1_ps(d->multiplier), shift = _mm512_set1_ps(d->shift);
-    struct windows low, upper;
-    int32_t sums[2][QSV_WORD] __attribute__((aligned(64)));
-    index_windows(d);
-    build_windows(&low, d, nibbles ? 0 : -1);
-    if (nibbles)
-        build_windows(&upper, d, 1);
-    const V base = _mm512_set1_epi32(low.base + (nibbles ? 16 * upper.base : 0));
-    for (uint32_t step = 0; step < d->steps; step++)
-        for (size_t word = 0; word < d->block / QSV_WORD; word++) {
-            const size_t at = (size_t)step * d->block + word * QSV_WORD;
-            V full, high;
-            memset(sums, 0, sizeof sums);
-            sum_windows(&full, &high, d, &low, at, word);
-            empty_sums(sums[0], even_of(full, high), high);
-            if (nibbles) {
-                sum_windows(&full, &high, d, &upper, at, word);
-                empty_sums(sums[1], even_of(full, high), high);
-            }
-            for (int j = 0; j < 4; j++) {
-                const V sum =
-                    _mm512_add_epi32(_mm512_load_si512(sums[0] + 16 * j),
-                                     _mm512_slli_epi32(_mm512_load_si512(sums[1] + 16 * j), 4));
-                const __m512 v = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, base));
-                _mm512_storeu_ps(d->out + at + 16 * j, _mm512_fmadd_ps(v, multiplier, shift));
-            }
-        }
-}
-
 #endif

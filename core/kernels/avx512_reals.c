@@ -2,11 +2,19 @@
 #if defined(__x86_64__)
 #include "core/kernels/avx512.h"
 
+/* Four vectors of positions, wherever in the blocks they lie, by four outputs. The last ones may be
+ * computed twice. */
 void qsv_avx512_dense(const struct qsv_dense *d)
 {
-    for (uint32_t p = 0; p < d->positions; p += 64)
+    const uint32_t a_step = (d->positions + 15) / 16, vectors = d->steps * a_step;
+    for (uint32_t v = 0; v < vectors; v += 4) {
+        size_t at[4];
+        for (uint32_t j = 0; j < 4; j++) {
+            const uint32_t i = v + j < vectors ? v + j : vectors - 1;
+            at[j] = (size_t)(i / a_step) * d->block + i % a_step * 16;
+        }
         for (uint32_t o4 = 0; o4 < d->out_ch; o4 += 4) {
-            const float *w = d->weight + (size_t)o4 * d->k, *x = d->x + p;
+            const float *w = d->weight + (size_t)o4 * d->k, *x = d->x;
             __m512 s[4][4];
 #pragma GCC unroll 4
             for (int o = 0; o < 4; o++)
@@ -14,8 +22,8 @@ void qsv_avx512_dense(const struct qsv_dense *d)
                 for (int j = 0; j < 4; j++)
                     s[o][j] = _mm512_setzero_ps();
             for (uint32_t k = 0; k < d->k; k++, w += 4, x += d->x_stride) {
-                const __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
-                const __m512 x2 = _mm512_loadu_ps(x + 32), x3 = _mm512_loadu_ps(x + 48);
+                const __m512 x0 = _mm512_loadu_ps(x + at[0]), x1 = _mm512_loadu_ps(x + at[1]);
+                const __m512 x2 = _mm512_loadu_ps(x + at[2]), x3 = _mm512_loadu_ps(x + at[3]);
 #pragma GCC unroll 4
                 for (int o = 0; o < 4; o++) {
                     const __m512 wo = _mm512_set1_ps(w[o]);
@@ -30,11 +38,12 @@ void qsv_avx512_dense(const struct qsv_dense *d)
                 if (o4 + o < d->out_ch)
 #pragma GCC unroll 4
                     for (int j = 0; j < 4; j++)
-                        _mm512_storeu_ps(d->out + (o4 + o) * d->out_stride + p + 16 * j,
+                        _mm512_storeu_ps(d->out + (o4 + o) * d->out_stride + at[j],
                                          _mm512_fmadd_ps(s[o][j],
                                                          _mm512_set1_ps(d->multiplier[o4 + o]),
                                                          _mm512_set1_ps(d->shift[o4 + o])));
         }
+    }
 }
 
 void qsv_avx512_depthwise(const struct qsv_depthwise *d)

@@ -14,6 +14,7 @@ enum {
 struct layout {
     struct qsv_code_weights *w;
     uint32_t index_bits, n; /* n: groups over all taps */
+    const struct qsv_kernels *kernels;
 };
 
 static uint32_t round_up(uint32_t n, uint32_t to)
@@ -30,7 +31,7 @@ void qsv_code_weights_fini(struct qsv_code_weights *w)
     *w = (struct qsv_code_weights){0};
 }
 
-/* Sets parts and narrow too. */
+/* Sets parts, words and narrow too. */
 static void copy_codes(const struct layout *l, const int8_t *codes, uint32_t in_ch)
 {
     struct qsv_code_weights *w = l->w;
@@ -47,17 +48,43 @@ static void copy_codes(const struct layout *l, const int8_t *codes, uint32_t in_
             }
         w->narrow = w->narrow && sum <= INT16_MAX;
     }
-    w->parts = (uint32_t)largest * l->index_bits > UINT8_MAX ? 2 : 1;
+    const bool large = (uint32_t)largest * l->index_bits > UINT8_MAX;
+    w->words = large && l->kernels->words;
+    w->parts = large && !w->words ? 2 : 1;
 }
 
 static const int8_t *group_of(const struct layout *l, uint32_t o, uint32_t k)
 {
-    return l->w->codes + ((size_t)o * l->n + k) * l->index_bits;
+    const struct qsv_code_weights *w = l->w;
+    const uint32_t at = l->kernels->taps_inner ? k % w->taps * w->groups + k / w->taps : k;
+    return w->codes + ((size_t)o * l->n + at) * l->index_bits;
 }
 
 static int nibble_of(const struct layout *l, uint32_t part)
 {
     return l->w->parts == 1 ? -1 : (int)part;
+}
+
+/* The sums of every subset of n codes; returns their end. */
+static int16_t *make_words(int16_t *entry, const int8_t *codes, uint32_t n)
+{
+    entry[0] = 0;
+    for (uint32_t b = 0; b < n; b++)
+        for (uint32_t i = 0; i < 1u << b; i++)
+            entry[i | 1u << b] = (int16_t)(entry[i] + codes[b]);
+    return entry + (1u << n);
+}
+
+static void make_word_subsets(const struct layout *l)
+{
+    int16_t *entry = (int16_t *)(void *)l->w->subsets;
+    const uint32_t half = l->index_bits / 2;
+    for (uint32_t o4 = 0; o4 < l->w->out_ch; o4 += QSV_OUTPUTS)
+        for (uint32_t k = 0; k < l->n; k++)
+            for (uint32_t o = o4; o < o4 + QSV_OUTPUTS; o++) {
+                entry = make_words(entry, group_of(l, o, k), half);
+                entry = make_words(entry, group_of(l, o, k) + half, half);
+            }
 }
 
 /* Six codes: the subsets of the first three, then of the last three, whose sums the kernel adds;
@@ -77,6 +104,25 @@ static void make_subsets(const struct layout *l)
                             entry, codes, at_once, nibble_of(l, part),
                             qsv_subset_negative(codes, at_once, nibble_of(l, part), &span));
                     }
+}
+
+/* Behind which groups of outputs o4 ... o4 + 3 words are full. */
+static void schedule_words(const struct layout *l, uint8_t *then, uint32_t o4)
+{
+    int sum[QSV_OUTPUTS] = {0}, span[QSV_OUTPUTS];
+    for (uint32_t k = 0; k < l->n; k++) {
+        bool full = false;
+        for (uint32_t o = 0; o < QSV_OUTPUTS; o++) {
+            qsv_subset_negative(group_of(l, o4 + o, k), l->index_bits, -1, &span[o]);
+            full |= sum[o] + span[o] > INT16_MAX;
+        }
+        if (full)
+            then[k - 1] = QSV_EMPTY;
+        for (int o = 0; o < QSV_OUTPUTS; o++)
+            sum[o] = span[o] + (full ? 0 : sum[o]);
+        then[k] = QSV_GO_ON;
+    }
+    then[l->n - 1] = QSV_EMPTY;
 }
 
 /* What to do behind each group for outputs o4 ... o4 + 3; adds to their bases. */
@@ -110,7 +156,7 @@ enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct q
 {
     const uint32_t groups = round_up(in_ch, k->index_bits) / k->index_bits;
     const uint32_t padded = round_up(out_ch, QSV_OUTPUTS);
-    const struct layout l = {w, k->index_bits, taps * groups};
+    const struct layout l = {w, k->index_bits, taps * groups, k};
     size_t cells;
     *w = (struct qsv_code_weights){.taps = taps, .groups = groups, .out_ch = out_ch};
     if (!qsv_mul_size((size_t)padded * k->index_bits, l.n, &cells))
@@ -120,7 +166,7 @@ enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct q
     if (w->codes)
         copy_codes(&l, codes, in_ch);
     if (w->codes && k->subsets) {
-        w->subsets = qsv_alloc_aligned((size_t)padded * w->parts * l.n, ENTRIES);
+        w->subsets = qsv_alloc_aligned((size_t)padded * (w->words ? 2 : w->parts) * l.n, ENTRIES);
         w->then = qsv_alloc_aligned((size_t)padded / QSV_OUTPUTS * w->parts, l.n);
     }
     if (!w->codes || !w->base || (k->subsets && (!w->subsets || !w->then))) {
@@ -129,9 +175,17 @@ enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct q
     }
     if (!k->subsets)
         return QSV_OK;
-    make_subsets(&l);
-    for (uint32_t i = 0; i < padded / QSV_OUTPUTS * w->parts; i++)
-        schedule(&l, w->then + (size_t)i * l.n, i / w->parts * QSV_OUTPUTS, i % w->parts);
+    if (w->words)
+        make_word_subsets(&l);
+    else
+        make_subsets(&l);
+    for (uint32_t i = 0; i < padded / QSV_OUTPUTS * w->parts; i++) {
+        uint8_t *then = w->then + (size_t)i * l.n;
+        if (w->words)
+            schedule_words(&l, then, i * QSV_OUTPUTS);
+        else
+            schedule(&l, then, i / w->parts * QSV_OUTPUTS, i % w->parts);
+    }
     free(w->codes); /* all that is wanted of them */
     w->codes = NULL;
     return QSV_OK;

@@ -18,7 +18,7 @@
 
 enum {
     QSV_WORD = 64,      /* positions a word of spikes, and what blocks are padded to */
-    QSV_TILE = 128,     /* positions a kernel takes at once */
+    QSV_TILE = 256,     /* positions a kernel takes at once, at most */
     QSV_MAX_WINDOW = 7, /* spikes of a row that are looked up at once */
     QSV_OUTPUTS = 4     /* output channels are padded to this, weights with zeros */
 };
@@ -37,9 +37,11 @@ struct qsv_taps {
 struct qsv_code_weights {
     uint32_t taps, groups, out_ch; /* groups of index_bits channels, a tap */
     uint32_t parts;                /* 1, or 2 nibbles: code = 16 x high + low, low first */
+    bool words;                    /* sums of 16 bits with a sign instead, whose base is 0 */
     bool narrow;                   /* every sum fits 16 bits with a sign */
     int8_t *codes;                 /* [out_ch, padded][taps][groups x index_bits] */
-    uint8_t *subsets; /* [out_ch / 4, padded][parts][taps x groups][4][16]; NULL: not wanted */
+    uint8_t *subsets; /* [out_ch / 4, padded][parts][taps x groups][4][16], of words [32]; NULL: not
+                         wanted */
     uint8_t *then;    /* [out_ch / 4, padded][parts][taps x groups]: what to do behind a group */
     int32_t *base;    /* [out_ch, padded]: what the looked-up sums are too large by */
 };
@@ -50,7 +52,8 @@ struct qsv_code_weights {
  * y = fma(multiplier, sum, shift), and residual + y where there is a residual. y goes to `out`, to
  * neurons, or to both. */
 struct qsv_code_conv {
-    const uint8_t *index; /* [planes][groups][plane_stride / groups] */
+    const uint8_t *index; /* [planes][groups][plane_stride / groups]; as many bytes as the taps'
+                             offsets reach, and QSV_TILE, are readable on either side */
     size_t index_stride;  /* positions a group */
     size_t plane_stride;  /* bytes a plane */
     struct qsv_taps taps;
@@ -86,13 +89,14 @@ struct qsv_row_conv {
     float *tile;    /* working memory: [16][width, at least 128], aligned */
 };
 
-/* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p]. */
+/* out = weight x x, real-valued: out[o][p] = sum over k of weight[o][k] x[k][p], for the first
+ * `positions` p of each step's block; written up to a multiple of 16. */
 struct qsv_dense {
     const float *x; /* [k][x_stride] */
     size_t x_stride;
     const float *weight; /* [out_ch, padded, / 4][k][4] */
     uint32_t k, out_ch;
-    uint32_t positions;              /* a multiple of 64 */
+    uint32_t steps, block, positions;
     const float *multiplier, *shift; /* [out_ch] */
     float *out;                      /* [out_ch][out_stride] */
     size_t out_stride;
@@ -154,7 +158,9 @@ struct qsv_kernels {
      * are silent. */
     void (*make_index)(uint8_t *index, size_t index_stride, const uint64_t *spikes,
                        uint32_t channels, uint32_t positions);
-    bool subsets; /* code_conv reads qsv_code_weights.subsets */
+    bool subsets;    /* code_conv reads qsv_code_weights.subsets */
+    bool taps_inner; /* ... whose tables lie [group][tap], not [tap][group], */
+    bool words;      /* and where sums of an index do not fit a byte are of words, not nibbles */
     /* Bytes of working memory that code_conv needs for a layer. */
     size_t (*table_bytes)(uint32_t taps, uint32_t groups);
     /* Returns spikes fired. */

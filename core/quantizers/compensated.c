@@ -10,8 +10,10 @@
  * one nearest to q_k + g_k / (scale x H_kk), g = (W - scale x Q) H; the best scale for given codes
  * is W H q / q H q.
  *
- * "searched": that from several scales to begin with, for each row the codes that lose least.
+ * "searched": that from several scales to begin with, for each row the codes that lose least; their
+ * scale is then made larger until the outputs spread as they do with the weights.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@
 
 enum { SWEEPS = 4, MIN_STARTS = 4, MAX_STARTS = 32, STARTS_WORK = 1 << 28 };
 static const double LEAST_NORM = 1e-30, LEAST_SCALE = 1e-12;
+static const double MOST_SPREAD = 2; /* beyond, codes have little to do with the weights */
 /* Where else than at the scale of least squared error a search begins: from LEAST_START to
  * LEAST_START + START_RANGE of it, spread by the golden ratio, so that any number covers it. */
 static const double LEAST_START = 0.55, START_RANGE = 0.95, GOLDEN = 0.6180339887498949;
@@ -201,6 +204,22 @@ static double gain_of(const struct work *w, size_t row)
     return norm > LEAST_NORM ? product * product / norm : 0;
 }
 
+/* By how much the outputs of a row spread less, in standard deviations, with its codes at their
+ * best scale than with its weights. That scale minimises a squared error, so it shrinks the outputs
+ * by their correlation with what they should be, and neurons behind them fire less. */
+static double spread_of(const struct work *w, size_t row)
+{
+    const size_t k = w->t->k, at = row * k;
+    const double s = w->scale[row], damping = w->c->damping;
+    double wanted = 0, is = s * s * w->c->kernels->dot(w->q + at, w->sum + at, k);
+    for (size_t i = at; i < at + k; i++) {
+        const double weight = (double)w->t->weights[i], code = s * w->q[i];
+        wanted += weight * (w->c->wh[i] - damping * weight);
+        is -= damping * code * code;
+    }
+    return wanted > is && is > LEAST_NORM ? fmin(sqrt(wanted / is), MOST_SPREAD) : 1;
+}
+
 /* first [rows]: the scales of the first start; gain [rows]: of what is given so far. */
 static enum qsv_status search(struct work *w, const double *first, double *gain,
                               struct qsv_error *err)
@@ -219,6 +238,7 @@ static enum qsv_status search(struct work *w, const double *first, double *gain,
             if (start && is <= gain[r])
                 continue;
             gain[r] = is;
+            w->scale[r] *= spread_of(w, r);
             give_row(w, r);
         }
     }

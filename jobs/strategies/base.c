@@ -19,7 +19,7 @@
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-enum { MAX_ROUNDS = 3 };
+enum { MAX_ROUNDS = 3, FRONTIER_ROUNDS = 1 };
 static const double CLOSE = 1.05; /* neighbours whose sizes differ by less are left to step 3 */
 
 struct ladder {
@@ -134,9 +134,11 @@ static enum qsv_status ladder_init(struct ladder *l, const struct qsv_qsvit *q)
         need_by_share(l, o);
     fill_budgets(l, o);
     keep_distinct(l, o);
-    while (!qsv_constraint_bounds_drop(spec) && spec->constraint.max_bytes && l->first + 1 < l->n &&
-           l->bytes[l->first] > (double)spec->constraint.max_bytes)
-        l->first++;
+    for (; !qsv_constraint_bounds_drop(spec) && l->first + 1 < l->n; l->first++) {
+        settle(l, o, l->budgets[l->first]);
+        if (qsv_outlook_bytes_over(o, spec, l->formats) <= 0)
+            break;
+    }
     return QSV_OK;
 }
 
@@ -310,10 +312,15 @@ enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q)
     enum qsv_status status = ladder_init(&l, q);
     if (!status)
         status = measure_ends(q, &l);
-    for (int round = 0; !status && round < MAX_ROUNDS && find_gap(&l, q, &low, &high); round++) {
+    /* `frontier` closes in on a bounded drop in step 4. */
+    const bool closes_in = q->frontier && qsv_constraint_bounds_drop(q->search.spec);
+    const int rounds = closes_in ? FRONTIER_ROUNDS : MAX_ROUNDS;
+    for (int round = 0;
+         !status && round < rounds && !q->search.out->exhausted && find_gap(&l, q, &low, &high);
+         round++) {
         status = propose_between(q, &l, low, high, q->search.spec->search.candidates);
         if (!status) {
-            qsv_qsvit_suggest_judging(q);
+            qsv_qsvit_suggest_final(q);
             status = qsv_pool_measure(&q->decided, &q->search, "base", NULL);
         }
         if (!status)

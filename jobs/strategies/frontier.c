@@ -5,6 +5,11 @@
  *
  *     KL(group, format) = KL(group, probe) x loss(group, format) / loss(group, probe)
  *
+ * What a group does when it is left out (none) is measured as well: a branch that is missing does
+ * far less harm than its loss says. That adds up over groups, where most of what any codes do alone
+ * does not (sensitivity.c); so it counts as many times as codes' divergences are together less than
+ * their sum.
+ *
  * Output losses alone can't tell layers apart (over the default model's layers their rank
  * correlation with the divergence is negative), and within a layer they are what the divergence is
  * proportional to.
@@ -25,6 +30,13 @@ uint8_t qsv_frontier_probe(const struct qsv_space *space)
         if (probe == QSV_F32 || qsv_format_info(space->formats[f])->bits >= PROBE_BITS)
             probe = space->formats[f];
     return probe;
+}
+
+uint32_t qsv_frontier_probes(const struct qsv_space *space, uint8_t *probes)
+{
+    probes[0] = qsv_frontier_probe(space);
+    probes[1] = space->formats[space->n_formats - 1]; /* the narrowest */
+    return probes[1] == QSV_NONE && probes[0] != QSV_NONE ? 2 : 1;
 }
 
 static double loss_of(const struct qsv_evaluator *e, uint32_t layer, uint8_t format)
@@ -55,22 +67,49 @@ static double group_ratio(const struct qsv_search *s, uint32_t group, uint8_t fo
     return sum / (double)g->n_weights;
 }
 
-void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells)
+/* cells: of a group, at each probe; NULL where the format is none of them. */
+static const struct qsv_metrics *measured_at(const struct qsv_selection *out,
+                                             const struct qsv_metrics *cells, uint8_t format)
+{
+    for (uint32_t i = 0; i < out->n_probes; i++)
+        if (out->probes[i] == format)
+            return &cells[i];
+    return NULL;
+}
+
+/* How often what adds up counts beside what codes do alone. */
+static double weight_of_none(const struct qsv_search *s, const struct qsv_metrics *cells,
+                             const struct qsv_metrics *together)
+{
+    double sum = 0;
+    for (uint32_t g = 0; g < s->space->n_groups; g++)
+        sum += fmax(qsv_metrics_kl(&cells[(size_t)g * s->out->n_probes]), 0);
+    const double kl = together ? qsv_metrics_kl(together) : sum;
+    return kl > 0 && kl < sum ? sum / kl : 1;
+}
+
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
+                           const struct qsv_metrics *together)
 {
     struct qsv_outlook *o = &q->outlook;
     const struct qsv_search *s = &q->search;
     const uint8_t probe = s->out->probes[0];
     const double inside = qsv_qsvit_energy_inside(&s->out->sensitivity_baseline);
     const double probe_bits = qsv_format_info(probe)->bits;
-    for (uint32_t g = 0; g < s->space->n_groups; g++) {
-        const double kl = fmax(qsv_metrics_kl(&cells[g]), 0);
-        const double saved = qsv_qsvit_energy_inside(&cells[g]) - inside;
+    const double weight = weight_of_none(s, cells, together);
+    for (uint32_t g = 0; g < s->space->n_groups; g++, cells += s->out->n_probes) {
+        const double kl = fmax(qsv_metrics_kl(cells), 0);
+        const double saved = qsv_qsvit_energy_inside(cells) - inside;
         for (uint32_t i = 1; i < o->n_options; i++) {
             const uint8_t f = o->options[i];
             const double bits = qsv_format_info(f)->bits;
-            o->kl[g][f] = f == probe ? kl : kl * group_ratio(s, g, f, probe);
-            o->energy[g][f] = saved * (32 - bits) / (32 - probe_bits) +
-                              s->spec->energy.dram_byte * o->bytes[g][f];
+            const struct qsv_metrics *own = measured_at(s->out, cells, f);
+            o->kl[g][f] = own ? fmax(qsv_metrics_kl(own), 0) : kl * group_ratio(s, g, f, probe);
+            o->energy[g][f] = own ? qsv_qsvit_energy_inside(own) - inside
+                                  : saved * (32 - bits) / (32 - probe_bits);
+            o->energy[g][f] += s->spec->energy.dram_byte * o->bytes[g][f];
+            if (f == QSV_NONE)
+                o->kl[g][f] *= weight;
         }
     }
 }
@@ -87,4 +126,5 @@ const struct qsv_strategy qsv_strategy_frontier = {
     .summary = "one format of every group measured, the others foretold from output losses; the "
                "frontier of divergence against bytes, guided search, repair on all images",
     .search = search,
+    .keeps_budget = true,
 };

@@ -115,9 +115,9 @@ static enum qsv_status play(struct qsv_qsvit *q, struct round *r, bool *fruit)
     enum qsv_status status = propose(q, r);
     if (status || q->decided.n == r->first)
         return status;
-    qsv_qsvit_suggest_judging(q);
+    qsv_qsvit_suggest_final(q);
     status = qsv_pool_measure(&q->decided, &q->search, "guided", NULL);
-    if (status)
+    if (status || q->search.out->exhausted)
         return status;
     q->best = qsv_pool_best(&q->decided, q->search.spec);
     *fruit = fruitful(q->search.spec, &q->decided.entries[r->from].metrics,
@@ -135,7 +135,7 @@ enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q)
     if (!r.barred_until)
         return qsv_fail_memory(q->search.err, "the guided step");
     while (!status && r.number < q->search.spec->search.max_rounds &&
-           fruitless < FRUITLESS_ROUNDS) {
+           fruitless < FRUITLESS_ROUNDS && !q->search.out->exhausted) {
         bool fruit;
         r.number++;
         status = play(q, &r, &fruit);

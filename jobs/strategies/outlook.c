@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "jobs/constraint.h"
 
 enum { EXCHANGE_TRIES = 16 };
 static const double LEAST_KL = 1e-12; /* a move never counts as costing less */
@@ -31,7 +32,9 @@ enum qsv_status qsv_outlook_init(struct qsv_outlook *o, const struct qsv_space *
     o->barred = qsv_alloc(n, 1);
     o->scratch = qsv_alloc(n, 1);
     o->tried = qsv_alloc(n, 1);
-    if (!o->kl || !o->bytes || !o->energy || !o->factor || !o->barred || !o->scratch || !o->tried)
+    o->layers = qsv_alloc(space->n_layers, 1);
+    if (!o->kl || !o->bytes || !o->energy || !o->factor || !o->barred || !o->scratch || !o->tried ||
+        !o->layers)
         return qsv_fail_memory(err, "the sensitivity table");
     for (uint32_t g = 0; g < n; g++)
         o->factor[g] = 1;
@@ -47,6 +50,7 @@ void qsv_outlook_fini(struct qsv_outlook *o)
     free(o->barred);
     free(o->scratch);
     free(o->tried);
+    free(o->layers);
     *o = (struct qsv_outlook){0};
 }
 
@@ -64,6 +68,15 @@ double qsv_outlook_bytes(const struct qsv_outlook *o, const uint8_t *formats)
     for (uint32_t g = 0; g < o->space->n_groups; g++)
         bytes += o->bytes[g][formats[g]];
     return bytes;
+}
+
+double qsv_outlook_bytes_over(const struct qsv_outlook *o, const struct qsv_spec *spec,
+                              const uint8_t *formats)
+{
+    struct qsv_bytes bytes;
+    qsv_space_expand(o->space, formats, o->layers);
+    qsv_cost_bytes(&bytes, o->space->model, o->space->affine, o->layers);
+    return qsv_constraint_bytes_over(spec, &bytes);
 }
 
 double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats)

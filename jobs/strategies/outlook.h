@@ -28,6 +28,7 @@ struct qsv_outlook {
     uint8_t *barred;                 /* [n_groups] groups that moves down leave alone; the caller
                                         sets them */
     uint8_t *scratch, *tried;        /* [n_groups] */
+    uint8_t *layers;                 /* [n_layers] likewise */
 };
 
 /* All tables are there and empty. */
@@ -38,6 +39,9 @@ void qsv_outlook_fini(struct qsv_outlook *o);
 double qsv_outlook_kl(const struct qsv_outlook *o, const uint8_t *formats);
 /* model_bytes of a setting that isn't f32 throughout. */
 double qsv_outlook_bytes(const struct qsv_outlook *o, const uint8_t *formats);
+/* By how many bytes it is above the spec's bounds on size (jobs/constraint.h). */
+double qsv_outlook_bytes_over(const struct qsv_outlook *o, const struct qsv_spec *spec,
+                              const uint8_t *formats);
 /* pJ an image, less what a model with all groups at f32 takes. */
 double qsv_outlook_energy(const struct qsv_outlook *o, const uint8_t *formats);
 /* What moves save and spend: bytes, or energy. */

@@ -87,13 +87,13 @@ static void repair(struct proposals *p, double times)
     struct qsv_outlook *o = &p->q->outlook;
     if (!qsv_constraint_drop_met(spec, m)) {
         double limit = fmax(spec->constraint.max_top1_drop, 0);
-        double part = fmax(1 - limit / qsv_metrics_top1_drop(m), LEAST_REPAIR);
+        double part = fmax(1 - limit / qsv_metrics_drop_bound(m), LEAST_REPAIR);
         to_level(o, p->formats, qsv_outlook_kl(o, p->formats) * (1 - fmin(part * times, 1)));
         return;
     }
-    o->by_energy = qsv_constraint_bytes_met(spec, m);
+    o->by_energy = qsv_constraint_size_met(spec, m);
     double excess = o->by_energy ? m->energy.total_pj - spec->constraint.max_energy_pj
-                                 : (double)(m->bytes.model_bytes - spec->constraint.max_bytes);
+                                 : qsv_constraint_bytes_over(spec, &m->bytes);
     qsv_outlook_lower_by(o, p->formats, excess * times);
     o->by_energy = false;
 }
@@ -143,7 +143,7 @@ static double limit_kl(const struct proposals *p)
     double limit = p->q->search.spec->constraint.max_top1_drop, kl = 0, drop = 0;
     for (size_t i = 0; i < p->pool->n_measured; i++) {
         const struct qsv_metrics *m = &p->pool->entries[i].metrics;
-        double d = qsv_metrics_top1_drop(m);
+        double d = qsv_metrics_drop_bound(m);
         if (d < limit / 2 || d > limit * 2)
             continue;
         kl += qsv_metrics_kl(m);
@@ -207,8 +207,7 @@ static struct qsv_room room_left(const struct proposals *p)
     const struct qsv_spec *spec = p->q->search.spec;
     const struct qsv_outlook *o = &p->q->outlook;
     struct qsv_room room = {INFINITY, INFINITY, INFINITY};
-    if (spec->constraint.max_bytes)
-        room.bytes = (double)spec->constraint.max_bytes - qsv_outlook_bytes(o, p->formats);
+    room.bytes = -qsv_outlook_bytes_over(o, spec, p->formats);
     if (qsv_constraint_bounds_energy(spec))
         room.energy =
             spec->constraint.max_energy_pj - origin(p)->metrics.energy.total_pj -
@@ -223,7 +222,7 @@ static enum qsv_status add_closer(struct proposals *p, uint32_t n)
     struct qsv_outlook *o = &p->q->outlook;
     double kl = qsv_outlook_kl(o, origin(p)->formats);
     enum qsv_status status = QSV_OK;
-    o->by_energy = !p->q->search.spec->constraint.max_bytes;
+    o->by_energy = !qsv_constraint_bounds_size(p->q->search.spec);
     for (uint32_t i = 0; i < n && !status; i++) {
         double level = kl * (1 - LARGEST_STEP * i / n);
         restart(p);

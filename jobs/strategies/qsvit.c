@@ -1,6 +1,7 @@
 /* `qsvit`: the four steps of QSViT (arXiv 2504.00948). docs/search.md explains them. */
 #include "jobs/strategies/qsvit.h"
 
+#include "jobs/strategies/proxies.h"
 #include "jobs/strategies/strategies.h"
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -10,9 +11,16 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
     struct qsv_qsvit q = {
         .frontier = frontier,
         .search = {space, spec, evaluator, out, err},
-        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images},
-        .judged = {.set = QSV_JUDGE},
+        .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true},
+        .final = {.set = QSV_JUDGE, .races = true},
     };
+    if (spec->has_calibration) /* judging images decide nothing */
+        q.final = (struct qsv_pool){.set = QSV_DECIDE,
+                                    .n_images = spec->search.selection_images,
+                                    .caution = spec->constraint.caution,
+                                    .races = true};
+    if (frontier)
+        q.final.caution.margin /= 2; /* closing.c aims with all of it */
     enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
     if (!status)
         status = qsv_qsvit_sensitivity(&q);
@@ -22,9 +30,11 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
         status = qsv_qsvit_guided(&q);
     if (!status)
         status = qsv_qsvit_select(&q);
+    if (!status)
+        status = qsv_proxies_note(&q);
     qsv_outlook_fini(&q.outlook);
     qsv_pool_fini(&q.decided);
-    qsv_pool_fini(&q.judged);
+    qsv_pool_fini(&q.final);
     return status;
 }
 
@@ -41,4 +51,5 @@ const struct qsv_strategy qsv_strategy_qsvit = {
         "sensitivity of every group, base settings within a budget, guided search, repair on all "
         "images",
     .search = search,
+    .keeps_budget = true,
 };

@@ -9,10 +9,11 @@
 struct qsv_qsvit {
     struct qsv_search search;
     struct qsv_outlook outlook;
-    struct qsv_pool decided, judged; /* settings measured on the deciding and the judging images */
-    size_t best;                     /* in decided */
-    bool frontier; /* one format a group is measured, the others foretold from output losses; base
-                      settings lie on the frontier of divergence against bytes */
+    struct qsv_pool decided; /* settings measured in steps 2 and 3 */
+    struct qsv_pool final;   /* measured on what the selection is decided by, in step 4 */
+    size_t best;             /* in decided */
+    bool frontier; /* one format a group is measured (and none), the others foretold from output
+                      losses; base settings lie on the frontier of divergence against bytes */
 };
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
@@ -21,26 +22,38 @@ enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv
 
 /* 1. What each format does in each group, alone; fills the outlook. */
 enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q);
-/* The format that `frontier` measures. */
+/* Asks for step 1's answers [n], the baseline's first and then n_cells of groups, on as many of its
+ * images as it takes to tell groups apart. */
+enum qsv_status qsv_frontier_grow(struct qsv_qsvit *q, const struct qsv_trial *trials, uint32_t n,
+                                  uint32_t n_cells, struct qsv_metrics *answers);
+/* The format that `frontier` foretells others from. */
 uint8_t qsv_frontier_probe(const struct qsv_space *space);
-/* Fills the outlook from that. cells [n_groups] */
-void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells);
+/* What it measures: that, and none where it is offered; how many. probes [2] */
+uint32_t qsv_frontier_probes(const struct qsv_space *space, uint8_t *probes);
+/* Fills the outlook from that. cells [n_groups][n_probes]; together: all groups at the first probe,
+ * where none is a probe, else NULL */
+void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
+                           const struct qsv_metrics *together);
 /* The smallest setting on the frontier whose foretold divergence is at most kl. */
 enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */
 enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
 /* 3. Guided from there: repair or lower. */
 enum qsv_status qsv_qsvit_guided(struct qsv_qsvit *q);
-/* 4. Measure on all judging images, repair there, select. */
+/* 4. Measure on all images that decide the selection, close in or repair there, and judge what is
+ * selected. */
 enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
+/* `frontier`, where the drop is bounded: adds to q->final what lies on the frontier where it
+ * reaches its bound, by what is measured so far. *found: false where nothing is worth trying. */
+enum qsv_status qsv_frontier_approach(struct qsv_qsvit *q, bool *found);
 
 /* What a setting costs beyond being fetched from DRAM. */
 double qsv_qsvit_energy_inside(const struct qsv_metrics *m);
 /* A format's squared rounding error, relative to others'. */
 double qsv_qsvit_rounding_error(uint8_t format);
 
-/* The best setting so far is the likeliest to be judged in the end. */
-void qsv_qsvit_suggest_judging(struct qsv_qsvit *q);
+/* The best setting so far is the likeliest to be measured in step 4. */
+void qsv_qsvit_suggest_final(struct qsv_qsvit *q);
 
 /* Proposals add settings made from entry `from` of a pool to it, unless they are in it. */
 

@@ -1,6 +1,6 @@
 /* `random`: settings drawn by the seed, measured on the deciding images; of those that meet the
- * constraint the cheapest that meets it on all judging images too. What a guided search has to
- * beat.
+ * constraint the cheapest, where judging images decide the cheapest that meets it on all of them
+ * too. What a guided search has to beat.
  *
  * A setting is drawn around a level: each group's format lies within a spread of it, both uniform a
  * setting. So sizes cover the whole range; were every group drawn by itself, all settings of many
@@ -41,7 +41,7 @@ static enum qsv_status measure(struct qsv_pool *pool, struct qsv_search *s)
     uint8_t *formats = qsv_alloc(s->space->n_groups, 1);
     enum qsv_status status = formats ? QSV_OK : qsv_fail_memory(s->err, "a random setting");
     qsv_rng_seed(&rng, s->spec->search.seed);
-    for (uint64_t i = 1; i <= n && !status; i++) {
+    for (uint64_t i = 1; i <= n && !status && !s->out->exhausted; i++) {
         char what[QSV_WHAT];
         draw(&rng, s->space, formats);
         snprintf(what, sizeof what, "random setting %llu", (unsigned long long)i);
@@ -83,21 +83,23 @@ static enum qsv_status judge(const struct qsv_pool *pool, struct qsv_search *s, 
         if (judged->n && !holds)
             break;
         taken[at] = true;
-        decided[judged->n] = at;
+        const size_t before = judged->n;
+        decided[before] = at;
         status = qsv_pool_add(judged, s, e->formats, 0, e->what, NULL);
         if (!status)
             status = qsv_pool_measure(judged, s, "select", baseline);
         baseline = NULL;
-        if (!status)
-            status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
-        if (!holds || status ||
+        if (status || judged->n == before)
+            break;
+        status = qsv_search_note_entry(s, "select", &judged->entries[judged->n - 1]);
+        if (!holds || status || s->spec->has_calibration || /* judging images decide nothing */
             qsv_constraint_holds(s->spec, &judged->entries[judged->n - 1].metrics))
             break;
     }
     return status;
 }
 
-static enum qsv_status select_best(const struct qsv_pool *pool, struct qsv_search *s)
+static enum qsv_status select_best(struct qsv_pool *pool, struct qsv_search *s)
 {
     struct qsv_pool judged = {.set = QSV_JUDGE};
     bool *taken = qsv_alloc(pool->n, sizeof *taken);
@@ -107,11 +109,12 @@ static enum qsv_status select_best(const struct qsv_pool *pool, struct qsv_searc
         status = qsv_fail_memory(s->err, "the selection");
     if (!status)
         status = judge(pool, s, taken, &judged, decided);
-    if (!status) {
-        size_t best = qsv_pool_best(&judged, s->spec);
+    const size_t best = status ? 0 : qsv_pool_best(&judged, s->spec);
+    if (!status)
+        status = qsv_pool_finish(pool, s, "select", decided[best]);
+    if (!status)
         status = qsv_search_select(s, &judged.entries[best], &pool->entries[decided[best]].metrics,
                                    !s->spec->has_calibration);
-    }
     free(taken);
     free(decided);
     qsv_pool_fini(&judged);
@@ -123,7 +126,10 @@ static enum qsv_status search(const struct qsv_space *space, const struct qsv_sp
                               struct qsv_error *err)
 {
     struct qsv_search s = {space, spec, evaluator, out, err};
-    struct qsv_pool pool = {.set = QSV_DECIDE, .n_images = spec->search.decision_images};
+    struct qsv_pool pool = {
+        .set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true};
+    if (spec->has_calibration)
+        pool.caution = spec->constraint.caution;
     enum qsv_status status = measure(&pool, &s);
     if (!status)
         status = select_best(&pool, &s);
@@ -135,4 +141,5 @@ const struct qsv_strategy qsv_strategy_random = {
     .name = "random",
     .summary = "settings drawn at random: the cheapest that meets the constraint",
     .search = search,
+    .keeps_budget = true,
 };

@@ -7,20 +7,42 @@
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
+#include "jobs/strategies/budget.h"
+
+/* A trial's answer; `before`: images of it that were counted already. */
+static void count(struct qsv_search *s, uint64_t before, const struct qsv_metrics *answer,
+                  bool certifying)
+{
+    const uint64_t more = answer->n_images > before ? answer->n_images - before : 0;
+    s->out->n_evaluations++;
+    s->out->image_forwards += more;
+    s->out->certifying_forwards += certifying ? more : 0;
+}
+
+/* certifying: the budget has no say. */
+static enum qsv_status ask(struct qsv_search *s, const char *step, const struct qsv_trial *trials,
+                           uint32_t n, enum qsv_image_set set, uint64_t n_images, bool certifying,
+                           struct qsv_metrics *answers)
+{
+    struct qsv_evaluator *e = s->evaluator;
+    if (!certifying && !qsv_budget_allows(s, n, set, n_images))
+        return qsv_budget_refuse(s, step, n, set, n_images);
+    return e->evaluate(e->context, step, trials, n, set, n_images, answers, s->err);
+}
 
 enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers)
 {
-    struct qsv_evaluator *e = s->evaluator;
-    enum qsv_status status =
-        e->evaluate(e->context, step, trials, n, set, n_images, answers, s->err);
-    if (status)
-        return status;
-    s->out->n_evaluations += n;
+    uint64_t before = 0, after = 0;
     for (uint32_t i = 0; i < n; i++)
-        s->out->image_forwards += answers[i].n_images;
-    return QSV_OK;
+        before += answers[i].n_images;
+    enum qsv_status status = ask(s, step, trials, n, set, n_images, false, answers);
+    for (uint32_t i = 0; i < n && !status; i++)
+        after += answers[i].n_images;
+    s->out->n_evaluations += status ? 0 : n;
+    s->out->image_forwards += after > before ? after - before : 0;
+    return status;
 }
 
 bool qsv_search_is_suggesting(const struct qsv_search *s)
@@ -121,50 +143,110 @@ enum qsv_status qsv_pool_add(struct qsv_pool *p, struct qsv_search *s, const uin
     return QSV_OK;
 }
 
-/* The settings that have no metrics, and before them the baseline where it is wanted. */
-static void fill_trials(const struct qsv_pool *p, const struct qsv_space *space, bool baseline,
-                        struct qsv_trial *trials, uint8_t *formats)
+static bool is_wanted(const struct qsv_pool_part *part, size_t entry)
 {
+    return !part->wanted || part->wanted[entry - part->first];
+}
+
+/* The settings that are asked about, and before them the baseline where it is wanted; how many. */
+static uint32_t fill_trials(const struct qsv_pool *p, const struct qsv_pool_part *part,
+                            const struct qsv_space *space, bool baseline, struct qsv_trial *trials,
+                            uint8_t *formats)
+{
+    uint32_t n = 0;
     if (baseline) {
         memset(formats, QSV_F32, space->n_layers);
-        *trials++ = (struct qsv_trial){formats, 0, "baseline"};
+        trials[n++] = (struct qsv_trial){formats, 0, "baseline"};
         formats += space->n_layers;
     }
-    for (size_t i = p->n_measured; i < p->n; i++, formats += space->n_layers) {
+    for (size_t i = part->first; i < part->end; i++) {
         const struct qsv_pool_entry *e = &p->entries[i];
+        if (!is_wanted(part, i))
+            continue;
         qsv_space_expand(space, e->formats, formats);
-        *trials++ = (struct qsv_trial){formats, e->parent, e->what};
+        trials[n++] = (struct qsv_trial){formats, e->parent, e->what};
+        formats += space->n_layers;
+    }
+    return n;
+}
+
+static void take_answers(struct qsv_pool *p, struct qsv_search *s, const struct qsv_pool_part *part,
+                         const struct qsv_metrics *answers, struct qsv_metrics *baseline)
+{
+    if (baseline) {
+        count(s, baseline->n_images, answers, part->certifying);
+        *baseline = *answers++;
+    }
+    for (size_t i = part->first; i < part->end; i++) {
+        struct qsv_metrics *m = &p->entries[i].metrics;
+        if (!is_wanted(part, i))
+            continue;
+        count(s, m->n_images, answers, part->certifying);
+        *m = *answers++;
+        m->caution = p->caution;
     }
 }
 
-enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
-                                 struct qsv_metrics *baseline)
+enum qsv_status qsv_pool_ask(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                             const struct qsv_pool_part *part, struct qsv_metrics *baseline)
 {
-    size_t first = p->n_measured, with = baseline != NULL, n = p->n - first + with;
-    struct qsv_trial *trials = qsv_alloc(n, sizeof *trials);
-    struct qsv_metrics *answers = qsv_alloc(n, sizeof *answers);
-    uint8_t *formats = qsv_alloc(n, s->space->n_layers);
+    const size_t most = part->end - part->first + (baseline != NULL);
+    if (!most)
+        return QSV_OK;
+    struct qsv_trial *trials = qsv_alloc(most, sizeof *trials);
+    struct qsv_metrics *answers = qsv_alloc(most, sizeof *answers);
+    uint8_t *formats = qsv_alloc(most, s->space->n_layers);
     enum qsv_status status = QSV_OK;
     if (!trials || !answers || !formats) {
         status = qsv_fail_memory(s->err, "the trials of a step");
         goto out;
     }
-    if (!n)
-        goto out;
-    fill_trials(p, s->space, with, trials, formats);
-    status = qsv_search_ask(s, step, trials, (uint32_t)n, p->set, p->n_images, answers);
-    if (status)
-        goto out;
-    if (with)
-        *baseline = answers[0];
-    for (size_t i = with; i < n; i++)
-        p->entries[first + i - with].metrics = answers[i];
-    p->n_measured = p->n;
+    const uint32_t n = fill_trials(p, part, s->space, baseline != NULL, trials, formats);
+    if (n)
+        status = ask(s, step, trials, n, p->set, part->n_images, part->certifying, answers);
+    if (n && !status)
+        take_answers(p, s, part, answers, baseline);
 out:
     free(trials);
     free(answers);
     free(formats);
     return status;
+}
+
+static enum qsv_status measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                               bool certifying, struct qsv_metrics *baseline)
+{
+    const struct qsv_pool_part all = {
+        .first = p->n_measured, .end = p->n, .n_images = p->n_images, .certifying = certifying};
+    enum qsv_status status = qsv_pool_ask(p, s, step, &all, baseline);
+    if (!status)
+        p->n_measured = p->n;
+    return status;
+}
+
+static void forget_unmeasured(struct qsv_pool *p)
+{
+    while (p->n > p->n_measured)
+        free(p->entries[--p->n].formats);
+}
+
+enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline)
+{
+    const uint32_t n = (uint32_t)(p->n - p->n_measured) + (baseline != NULL);
+    if (p->set == QSV_JUDGE && !p->n_measured)
+        return qsv_pool_certify(p, s, step, baseline);
+    if (!n || !p->n_measured || qsv_budget_allows(s, n, p->set, p->n_images))
+        return p->races ? qsv_pool_race(p, s, step, baseline)
+                        : measure(p, s, step, false, baseline);
+    forget_unmeasured(p);
+    return qsv_budget_end(s, step, n, p->set, p->n_images);
+}
+
+enum qsv_status qsv_pool_certify(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline)
+{
+    return measure(p, s, step, true, baseline);
 }
 
 size_t qsv_pool_best(const struct qsv_pool *p, const struct qsv_spec *spec)
@@ -250,4 +332,17 @@ enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_en
     out->rest = rest_of(&out->judged, &out->decided, among_judging);
     out->meets = qsv_constraint_met(s->spec, &out->judged);
     return note_selection(s);
+}
+
+enum qsv_status qsv_search_judge(struct qsv_search *s, const struct qsv_pool_entry *decided)
+{
+    struct qsv_pool judged = {.set = QSV_JUDGE};
+    enum qsv_status status =
+        qsv_pool_add(&judged, s, decided->formats, decided->parent, decided->what, NULL);
+    if (!status)
+        status = qsv_pool_measure(&judged, s, "judge", &s->out->baseline);
+    if (!status)
+        status = qsv_search_select(s, &judged.entries[0], &decided->metrics, false);
+    qsv_pool_fini(&judged);
+    return status;
 }

@@ -16,7 +16,9 @@ struct qsv_search { /* a search in progress; all pointers are the caller's */
     struct qsv_error *err;
 };
 
-/* Asks the evaluator and keeps count in the selection. */
+/* Asks the evaluator and keeps count in the selection. answers [n]: zeroed, or of the same trials
+ * on fewer images, which then count once. QSV_EINPUT where the budget does not allow it: for
+ * questions that a search can't do without. */
 enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers);
@@ -49,7 +51,9 @@ struct qsv_pool_entry {
 
 struct qsv_pool {
     enum qsv_image_set set;
-    uint64_t n_images; /* 0: all */
+    uint64_t n_images;          /* 0: all */
+    struct qsv_caution caution; /* of its metrics */
+    bool races; /* what surely exceeds the drop is not measured to the end (race.c) */
     struct qsv_pool_entry *entries;
     size_t n, capacity;
     size_t n_measured; /* entries from here on have no metrics yet */
@@ -62,8 +66,30 @@ enum qsv_status qsv_pool_add(struct qsv_pool *p, struct qsv_search *s, const uin
                              uint64_t parent, const char *what, size_t *index);
 
 /* Measures what has no metrics yet, with the baseline in the same question where `baseline` isn't
- * NULL. */
+ * NULL. Where the budget does not allow it the search is exhausted, and what has no metrics is in
+ * the pool no more; the first question of a pool can't be left out, and of one on the judging
+ * images it certifies. */
 enum qsv_status qsv_pool_measure(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                 struct qsv_metrics *baseline);
+/* Part of that: asks about entries [first, end) that are `wanted` (by place from first; NULL: all)
+ * on the first n_images; what was asked of them before is counted once. */
+struct qsv_pool_part {
+    size_t first, end;
+    const bool *wanted;
+    uint64_t n_images;
+    bool certifying; /* the budget has no say */
+};
+enum qsv_status qsv_pool_ask(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                             const struct qsv_pool_part *part, struct qsv_metrics *baseline);
+/* What has no metrics yet on growing parts of the pool's images, and no further where it surely
+ * exceeds the drop. */
+enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                              struct qsv_metrics *baseline);
+/* An entry on all of the pool's images, where a race has left it before. It certifies. */
+enum qsv_status qsv_pool_finish(struct qsv_pool *p, struct qsv_search *s, const char *step,
+                                size_t entry);
+/* As qsv_pool_measure, for what is selected: in any case, and not counted against the budget. */
+enum qsv_status qsv_pool_certify(struct qsv_pool *p, struct qsv_search *s, const char *step,
                                  struct qsv_metrics *baseline);
 
 /* The best measured entry; the earlier one where nothing tells two apart. */
@@ -77,5 +103,8 @@ enum qsv_status qsv_search_note_entry(struct qsv_search *s, const char *step,
  * those that decided (`among_judging`: they are judging images too), and notes it. */
 enum qsv_status qsv_search_select(struct qsv_search *s, const struct qsv_pool_entry *judged,
                                   const struct qsv_metrics *decided, bool among_judging);
+
+/* Measures on all judging images what a setting is that was decided on others, and selects it. */
+enum qsv_status qsv_search_judge(struct qsv_search *s, const struct qsv_pool_entry *decided);
 
 #endif

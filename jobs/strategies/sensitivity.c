@@ -1,5 +1,5 @@
-/* Step 1: every group at every format alone (`frontier`: at one), all else f32, in one question
- * with the baseline.
+/* Step 1: every group at every format alone (`frontier`: at one or two), all else f32, in one
+ * question with the baseline.
  *
  * Groups are told apart by the mean KL divergence from the baseline's answers: on a few hundred
  * images its standard error is a small part of it, where that of a paired difference of
@@ -23,15 +23,17 @@
 
 enum { NAMED = 3 }; /* most and least sensitive groups that the note names */
 
-struct questions { /* trial 0 is the baseline, then the cells [n_groups][n_probes], then the pins */
+/* Trial 0 is the baseline, then the cells [n_groups][n_probes], then all groups together, then the
+ * pins. */
+struct questions {
     const uint8_t *probes;
     uint32_t n_probes;
     struct qsv_trial *trials;
     struct qsv_metrics *answers;
     uint8_t *formats;
     char (*what)[QSV_WHAT];
-    uint32_t n;
-    bool pins;
+    uint32_t n, at_together;
+    bool together, pins;
 };
 
 static bool pins_matter(const struct qsv_space *space)
@@ -42,13 +44,16 @@ static bool pins_matter(const struct qsv_space *space)
     return false;
 }
 
-static enum qsv_status questions_init(struct questions *k, const struct qsv_search *s)
+static enum qsv_status questions_init(struct questions *k, const struct qsv_search *s,
+                                      bool frontier)
 {
     const struct qsv_space *space = s->space;
     k->probes = s->out->probes;
     k->n_probes = s->out->n_probes;
     k->pins = pins_matter(space);
-    k->n = 1 + space->n_groups * k->n_probes + k->pins;
+    k->together = frontier && k->n_probes > 1;
+    k->at_together = 1 + space->n_groups * k->n_probes;
+    k->n = k->at_together + k->together + k->pins;
     k->trials = qsv_alloc(k->n, sizeof *k->trials);
     k->answers = qsv_alloc(k->n, sizeof *k->answers);
     k->formats = qsv_alloc(k->n, space->n_layers);
@@ -79,6 +84,17 @@ static void fill_cell(struct questions *k, const struct qsv_space *space, uint32
     k->trials[at] = (struct qsv_trial){formats, baseline, k->what[at]};
 }
 
+static void fill_together(struct questions *k, const struct qsv_space *space, uint64_t baseline)
+{
+    uint8_t *formats = k->formats + (size_t)k->at_together * space->n_layers;
+    for (uint32_t l = 0; l < space->n_layers; l++)
+        if (space->pinned[l] == QSV_N_FORMATS)
+            formats[l] = k->probes[0];
+    snprintf(k->what[k->at_together], sizeof k->what[0], "all groups at %s",
+             qsv_format_info(k->probes[0])->name);
+    k->trials[k->at_together] = (struct qsv_trial){formats, baseline, k->what[k->at_together]};
+}
+
 static void fill_questions(struct questions *k, const struct qsv_space *space)
 {
     memset(k->formats, QSV_F32, (size_t)k->n * space->n_layers);
@@ -87,6 +103,8 @@ static void fill_questions(struct questions *k, const struct qsv_space *space)
     for (uint32_t g = 0; g < space->n_groups; g++)
         for (uint32_t f = 0; f < k->n_probes; f++)
             fill_cell(k, space, g, f, baseline);
+    if (k->together)
+        fill_together(k, space, baseline);
     if (!k->pins)
         return;
     uint8_t *pins = k->formats + (size_t)(k->n - 1) * space->n_layers;
@@ -178,7 +196,7 @@ static void fill_measured(struct qsv_qsvit *q, const struct questions *k)
     if (k->pins)
         o->pinned_kl = fmax(qsv_metrics_kl(&k->answers[k->n - 1]), 0);
     if (q->frontier) {
-        qsv_frontier_foretell(q, k->answers + 1);
+        qsv_frontier_foretell(q, k->answers + 1, k->together ? &k->answers[k->at_together] : NULL);
         return;
     }
     for (uint32_t g = 0; g < space->n_groups; g++) {
@@ -276,8 +294,7 @@ static void choose_probes(struct qsv_qsvit *q)
     struct qsv_selection *out = q->search.out;
     const struct qsv_space *space = q->search.space;
     if (q->frontier) {
-        out->probes[0] = qsv_frontier_probe(space);
-        out->n_probes = 1;
+        out->n_probes = qsv_frontier_probes(space, out->probes);
     } else {
         memcpy(out->probes, space->formats, sizeof out->probes);
         out->n_probes = space->n_formats;
@@ -289,13 +306,15 @@ enum qsv_status qsv_qsvit_sensitivity(struct qsv_qsvit *q)
     struct qsv_search *s = &q->search;
     struct questions k = {0};
     choose_probes(q);
-    enum qsv_status status = questions_init(&k, s);
+    enum qsv_status status = questions_init(&k, s, q->frontier);
     if (status)
         goto out;
     fill_questions(&k, s->space);
     suggest_ends(q);
-    status = qsv_search_ask(s, "sensitivity", k.trials, k.n, QSV_DECIDE,
-                            s->spec->search.sensitivity_images, k.answers);
+    status = q->frontier
+                 ? qsv_frontier_grow(q, k.trials, k.n, s->space->n_groups * k.n_probes, k.answers)
+                 : qsv_search_ask(s, "sensitivity", k.trials, k.n, QSV_DECIDE,
+                                  s->spec->search.sensitivity_images, k.answers);
     if (status)
         goto out;
     status = keep_cells(s, &k);

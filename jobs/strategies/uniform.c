@@ -1,5 +1,6 @@
 /* `uniform`: every layer the same format, apart from pins. Measures f32, the common formats and the
- * search's on all judging images; the answer to "is a search worth it". */
+ * search's on all judging images, and where others decide on those; the answer to "is a search
+ * worth it". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,23 +41,37 @@ static enum qsv_status note_all(const struct qsv_pool *pool, struct qsv_search *
     return status;
 }
 
+static enum qsv_status measure(struct qsv_pool *pool, struct qsv_search *s,
+                               struct qsv_metrics *baseline)
+{
+    enum qsv_status status = propose(pool, s);
+    if (!status)
+        status = qsv_pool_measure(pool, s, "uniform", baseline);
+    return status ? status : note_all(pool, s);
+}
+
 static enum qsv_status search(const struct qsv_space *space, const struct qsv_spec *spec,
                               struct qsv_evaluator *evaluator, struct qsv_selection *out,
                               struct qsv_error *err)
 {
     struct qsv_search s = {space, spec, evaluator, out, err};
-    struct qsv_pool pool = {.set = QSV_JUDGE};
-    enum qsv_status status = propose(&pool, &s);
+    const bool apart = spec->has_calibration;
+    struct qsv_pool judged = {.set = QSV_JUDGE};
+    struct qsv_pool decided = {.set = QSV_DECIDE,
+                               .n_images = spec->search.selection_images,
+                               .caution = spec->constraint.caution};
+    enum qsv_status status = apart ? measure(&decided, &s, &out->baseline_decided) : QSV_OK;
     if (!status)
-        status = qsv_pool_measure(&pool, &s, "uniform", &out->baseline);
-    if (!status)
-        status = note_all(&pool, &s);
+        status = measure(&judged, &s, &out->baseline);
     if (!status) {
-        const struct qsv_pool_entry *best = &pool.entries[qsv_pool_best(&pool, spec)];
-        out->baseline_decided = out->baseline;
-        status = qsv_search_select(&s, best, &best->metrics, true);
+        const struct qsv_pool *by = apart ? &decided : &judged;
+        const size_t best = qsv_pool_best(by, spec);
+        if (!apart)
+            out->baseline_decided = out->baseline;
+        status = qsv_search_select(&s, &judged.entries[best], &by->entries[best].metrics, !apart);
     }
-    qsv_pool_fini(&pool);
+    qsv_pool_fini(&decided);
+    qsv_pool_fini(&judged);
     return status;
 }
 

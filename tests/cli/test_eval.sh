@@ -42,6 +42,12 @@ same 'give other answers' 1 "$([ "$half" != "$int4" ] && echo 1)"
 "$QSVIT" quantize -m $model --format-all int4 --affine f16 -o "$TMP/half.h5" >"$TMP/log"
 expect 'a quantized model with them' 0 "$QSVIT" eval -m "$TMP/half.h5" -d $images --firing-rates
 same 'gives the same' "$half" "$(answers)"
+expect 'a network with nothing left' 0 "$QSVIT" eval -m $model -d $images --format-all none --firing-rates
+holds 'says so' '54 none layers'
+none=$(answers)
+"$QSVIT" quantize -m $model --format-all none -o "$TMP/none.h5" >"$TMP/log"
+expect 'as a quantized model' 0 "$QSVIT" eval -m "$TMP/none.h5" -d $images --firing-rates
+same 'gives the same' "$none" "$(answers)"
 refuse 'its formats cannot be chosen' 'is quantized already' \
     "$QSVIT" eval -m "$TMP/int4.h5" -d $images --format-all int8
 

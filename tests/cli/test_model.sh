@@ -70,7 +70,7 @@ run "$QSVIT" quantize -m $model -o "$TMP/none/q.h5" --format-all int4
 same 'quantize: into a folder that is not there' 1 "$status"
 
 last=$(stat -c %s $model)
-for format in f16 int8 int4 int2 binary; do
+for format in f16 int8 int4 int2 binary none; do
     expect "quantize --format-all $format" 0 \
         "$QSVIT" quantize -m $model -o "$TMP/$format.h5" --format-all $format
     bytes=$(value "$TMP/$format.h5" bytes)

@@ -12,6 +12,7 @@ calibration:
   images: $PWD/tests/data/tiny_images.h5
   first: 96
 search:
+  strategy: ${strategy:-qsvit}
   granularity: ${granularity:-block}
   formats: [int8, int6, int4, int2]
   sensitivity_images: ${sensitivity_images:-32}

@@ -4,9 +4,9 @@
 . tests/lib.sh
 . tests/mpi/sweep.sh
 
-# name, run: it ended as the first one did
+# name, run[, other]: it ended as the other one did, the first
 equal() {
-    run "$QSVIT" diff "$TMP/alone" "$TMP/$2"
+    run "$QSVIT" diff "$TMP/${3:-alone}" "$TMP/$2"
     if [ "$status" = 0 ]; then
         pass "$1"
     else
@@ -22,6 +22,14 @@ for n in 2 3 8; do
     run "$QSVIT" run "$(ranks=$n spec "ranks$n")"
     same "$n ranks run" 0 "$status"
     equal "$n ranks give the same" "ranks$n"
+done
+
+for name in greedy beam; do
+    for n in 1 3; do
+        run "$QSVIT" run "$(strategy=$name ranks=$n spec "$name$n")"
+        same "$name runs on $n ranks" 0 "$status"
+    done
+    equal "$name gives the same on 3 ranks" "${name}3" "${name}1"
 done
 
 for n in 1 3; do

@@ -19,12 +19,13 @@ need() { # name, command...: a step that later ones stand on
     exit 1
 }
 
-# check NAME MODEL CKPT FORMAT DATASET-OPTIONS...: 8 images through the engine at one format, every spike judged.
+# check NAME MODEL CKPT QUANTIZE-OPTIONS DATASET-OPTIONS...: 8 images through the engine quantized so, every spike judged.
 check() {
-    local name=$1 model=$2 ckpt=$3 format=$4
+    local name=$1 model=$2 ckpt=$3 how
+    read -ra how <<<"$4"
     shift 4
-    need "$name: quantize" "$QSVIT" quantize -m "$model" --format-all "$format" -o "$TMP/q.h5"
-    need "$name: dequantize" "$QSVIT" quantize -m "$model" --format-all "$format" -o "$TMP/q.safetensors"
+    need "$name: quantize" "$QSVIT" quantize -m "$model" "${how[@]}" -o "$TMP/q.h5"
+    need "$name: dequantize" "$QSVIT" quantize -m "$model" "${how[@]}" -o "$TMP/q.safetensors"
     need "$name: trace" "$QSVIT" eval -m "$TMP/q.h5" "$@" --limit 8 --trace "$TMP/trace.h5"
     run "$PYTHON" $ref/check_trace.py "$ckpt" "$TMP/trace.h5" --weights "$TMP/q.safetensors"
     if [ "$status" = 0 ]; then
@@ -46,7 +47,7 @@ f = h5py.File('$TMP/r_images.h5', 'w'); f['images'] = random_images(8, $channels
     need "$name: import" "$QSVIT" import "$TMP/r.pth" -o "$TMP/r.h5" --heads "$heads" --time-steps "$steps" \
         --input "${channels}x${size}x$size" --mean "$(cut -d, -f-"$channels" <<<$mean)" --std "$(cut -d, -f-"$channels" <<<$std)"
     for format in f32 int8 int4 int2; do
-        check "$name, $format" "$TMP/r.h5" "$TMP/r.pth" $format -d "$TMP/r_images.h5"
+        check "$name, $format" "$TMP/r.h5" "$TMP/r.pth" "--format-all $format" -d "$TMP/r_images.h5"
     done
 }
 
@@ -54,9 +55,24 @@ fmnist=(--images "$fashion-images-idx3-ubyte.gz" --labels "$fashion-labels-idx1-
 default=models/sdtv2_fmnist_t4.h5
 need "default model's tensors" "$QSVIT" quantize -m $default --format-all f32 -o "$TMP/default.safetensors"
 need "default model's checkpoint" "$PYTHON" $ref/make_checkpoint.py $default "$TMP/default.safetensors" "$TMP/default.pth"
-for format in f32 int8 int4 int2; do
-    check "default model, $format" $default "$TMP/default.pth" $format "${fmnist[@]}"
+for format in f32 int8 int4 int2 none; do
+    check "default model, $format" $default "$TMP/default.pth" "--format-all $format" "${fmnist[@]}"
 done
+cat >"$TMP/left_out.yaml" <<'EOF'
+default: int4
+layers: # at the beginning of a chain, inside, at its end, between neurons, and all of a chain
+  ConvBlock1_1.0.Conv.dwconv: none
+  ConvBlock1_1.0.conv2: none
+  ConvBlock2_2.0.Conv.pwconv2: none
+  block3.0.attn.k_conv.0.body.0: none
+  block3.1.attn.v_conv.0.body.2.0: none
+  block3.2.attn.proj_conv.*: none
+  block3.3.attn.q_conv.0.body.2.1: none
+  block3.*.mlp.fc2_conv: none
+EOF
+need "a bank with corrections" "$QSVIT" calibrate -m $default -d $fashion-images-idx3-ubyte.gz --labels $fashion-labels-idx1-ubyte.gz --images 64 \
+    --quantizer searched --bank "$TMP/searched.h5"
+check "default model, layers left out" $default "$TMP/default.pth" "--setting $TMP/left_out.yaml --bank $TMP/searched.h5" "${fmnist[@]}"
 need "a bank" "$QSVIT" calibrate -m $default -d $fashion-images-idx3-ubyte.gz --labels $fashion-labels-idx1-ubyte.gz --images 64 --bank "$TMP/bank.h5"
 run "$PYTHON" $ref/check_bank.py "$TMP/default.pth" "$TMP/bank.h5" $fashion-images-idx3-ubyte.gz 64
 if [ "$status" = 0 ]; then

@@ -75,7 +75,7 @@ static double loss_of(const struct golden *g, const struct qsv_statistics *s, ui
 static void test_losses(void **state)
 {
     (void)state;
-    static const enum qsv_format formats[] = {QSV_F32, QSV_F16, QSV_INT4, QSV_TERNARY};
+    static const enum qsv_format formats[] = {QSV_F32, QSV_F16, QSV_INT4, QSV_TERNARY, QSV_NONE};
     struct golden g;
     golden_open(&g, "grey");
     struct qsv_statistics *s = collect(&g);
@@ -83,7 +83,7 @@ static void test_losses(void **state)
                     *blind = bank_of(&g, &by_max, NULL);
     double sums[2] = {0};
     for (uint32_t l = 0; l < g.model->graph.n_layers; l++)
-        for (size_t f = 0; f < 4; f++) {
+        for (size_t f = 0; f < 5; f++) {
             const struct qsv_bank_entry *a = get(chosen, l, formats[f]),
                                         *b = get(rounded, l, formats[f]),
                                         *c = get(blind, l, formats[f]);
@@ -146,6 +146,8 @@ static void test_corrections(void **state)
         assert_null(half->correction);
         assert_true(fabs(half->loss - loss_of(&g, s, l, half)) <= 1e-7 * half->loss + 1e-12);
         check_correction(&g, s, l, e);
+        check_correction(&g, s, l, get(a, l, QSV_NONE));
+        assert_null(get(b, l, QSV_NONE)->correction);
         sums[0] += e->loss;
         sums[1] += get(b, l, QSV_INT2)->loss;
     }
@@ -156,10 +158,10 @@ static void test_corrections(void **state)
     golden_close(&g);
 }
 
-/* The engine with shifts and a checkpoint with norms and biases compute the same. */
-static void test_corrections_in_a_checkpoint(void **state)
+/* The engine with shifts and a checkpoint with norms and biases compute the same; formats: layers
+ * in turn. */
+static void check_checkpoint(const enum qsv_format in_turn[3])
 {
-    (void)state;
     struct golden g;
     struct qsv_network *quantized, *back;
     struct qsv_tensors tensors;
@@ -170,7 +172,8 @@ static void test_corrections_in_a_checkpoint(void **state)
     struct qsv_bank *b = bank_of(&g, &searched, s);
     const struct qsv_graph *graph = &g.model->graph;
     uint8_t *formats = qsv_alloc(graph->n_layers, 1);
-    memset(formats, QSV_BINARY, graph->n_layers);
+    for (size_t l = 0; l < graph->n_layers; l++)
+        formats[l] = (uint8_t)in_turn[l % 3];
     OK(qsv_network_create(&quantized, g.model, b, formats, &err));
     OK(qsv_network_dequantize(&tensors, quantized, &err));
     OK(qsv_model_create(&model, &tensors, &g.model->options, "back", &err));
@@ -194,6 +197,15 @@ static void test_corrections_in_a_checkpoint(void **state)
     qsv_model_destroy(model);
     qsv_statistics_destroy(s);
     golden_close(&g);
+}
+
+static void test_corrections_in_a_checkpoint(void **state)
+{
+    (void)state;
+    check_checkpoint((enum qsv_format[]){QSV_BINARY, QSV_BINARY, QSV_BINARY});
+    check_checkpoint((enum qsv_format[]){QSV_NONE, QSV_NONE, QSV_NONE});
+    check_checkpoint((enum qsv_format[]){QSV_NONE, QSV_BINARY, QSV_INT4});
+    check_checkpoint((enum qsv_format[]){QSV_INT2, QSV_NONE, QSV_F32});
 }
 
 static void test_needs_statistics_of_this_model(void **state)
@@ -491,6 +503,7 @@ static void test_sealed_files_that_lie(void **state)
         {.correction = 2, .says = "do not fit layer"},
         {.correction = UINT64_MAX, .says = "do not fit layer"},
         {.byte = 243, .says = "stands for no ternary codes"},
+        {.format = QSV_NONE, .bytes = 1, .says = "do not fit layer"},
     };
     struct golden g;
     struct qsv_error refusal;

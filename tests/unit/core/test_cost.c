@@ -79,6 +79,39 @@ static void test_bytes(void **state)
     qsv_model_destroy(m);
 }
 
+/* One layer after the other left out of a network at int8: no codes, no multiplier, the shift
+ * stays.
+ */
+static void test_bytes_of_none(void **state)
+{
+    struct qsv_model *m = load();
+    const struct qsv_graph *g = &m->graph;
+    uint8_t formats[256];
+    struct qsv_bytes all, some;
+    (void)state;
+    for (uint32_t l = 0; l < g->n_layers; l++) {
+        fill(m, formats, QSV_INT8);
+        qsv_cost_bytes(&all, m, QSV_F32, formats);
+        const struct qsv_fold_parts was = qsv_fold_parts(g, formats, l);
+        formats[l] = QSV_NONE;
+        qsv_cost_bytes(&some, m, QSV_F32, formats);
+        const uint64_t weights = g->layers[l].n_weights, vector = 4 * g->layers[l].out_ch;
+        assert_int_equal(all.weights_bytes - some.weights_bytes,
+                         weights + (was.scale_alone ? vector : 0));
+        assert_int_equal(all.model_bytes - some.model_bytes,
+                         weights + (was.multiplier ? vector : 0));
+        assert_true(qsv_fold_parts(g, formats, l).shift == was.shift);
+    }
+    fill(m, formats, QSV_NONE);
+    uint64_t multipliers, shifts, alone;
+    count_channels(m, &multipliers, &shifts, &alone);
+    qsv_cost_bytes(&all, m, QSV_F32, formats);
+    assert_int_equal(all.weights_bytes, 0);
+    assert_int_equal(all.model_bytes, 4 * shifts);
+    assert_true(all.avg_bits == 0);
+    qsv_model_destroy(m);
+}
+
 static void test_energy(void **state)
 {
     struct qsv_model *m = load();
@@ -94,7 +127,7 @@ static void test_energy(void **state)
     for (size_t i = 0; i < g->n_layers; i++)
         if (!g->layers[i].spike_input)
             mac += g->layers[i].macs * (i ? m->options.time_steps : 1); /* layer 0 is the stem */
-    assert_int_equal(qsv_cost_mac_ops(m), mac);
+    assert_int_equal(qsv_cost_mac_ops(m, formats), mac);
     ac[spiking] = 3000;
     ac[g->n_layers] = 600; /* the first attention product */
     fill(m, formats, QSV_INT4);
@@ -111,11 +144,24 @@ static void test_energy(void **state)
     qsv_cost_energy(&e, m, QSV_F32, formats, ac, 3, &qsv_energy_default);
     NEAR(e.compute_pj, 1000 * 0.9 + 200 * 0.06 + (double)mac * 4.6);
     NEAR(e.sram_pj, (1000 + (double)mac) * 4 * 1.25);
+    formats[0] = QSV_NONE; /* the stem's multiplications are gone */
+    const uint64_t fewer = mac - g->layers[0].macs;
+    assert_int_equal(qsv_cost_mac_ops(m, formats), fewer);
+    qsv_cost_energy(&e, m, QSV_F32, formats, ac, 3, &qsv_energy_default);
+    NEAR(e.compute_pj, 1000 * 0.9 + 200 * 0.06 + (double)fewer * 4.6);
+    NEAR(e.sram_pj, (1000 + (double)fewer) * 4 * 1.25);
+    fill(m, formats, QSV_NONE);
+    ac[spiking] = 0;
+    qsv_cost_energy(&e, m, QSV_F32, formats, ac, 3, &qsv_energy_default);
+    NEAR(e.compute_pj, 200 * 0.06);
+    assert_true(e.sram_pj == 0);
     qsv_model_destroy(m);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes), cmocka_unit_test(test_energy)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes),
+                                       cmocka_unit_test(test_bytes_of_none),
+                                       cmocka_unit_test(test_energy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

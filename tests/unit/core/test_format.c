@@ -14,8 +14,8 @@
 static void test_names_and_numbers(void **state)
 {
     (void)state;
-    static const char *const names[] = {"f32",  "f16",  "int8", "int6",    "int5",
-                                        "int4", "int3", "int2", "ternary", "binary"};
+    static const char *const names[] = {"f32",  "f16",  "int8",    "int6",   "int5", "int4",
+                                        "int3", "int2", "ternary", "binary", "none"};
     enum qsv_format f = QSV_F32;
     char all[200] = "";
     for (int i = 0; i < QSV_N_FORMATS; i++) {
@@ -62,6 +62,9 @@ static void test_packed_bytes(void **state)
         {QSV_INT4, SIZE_MAX, SIZE_MAX / 2 + 1},
         {QSV_TERNARY, SIZE_MAX, SIZE_MAX / 5},
         {QSV_BINARY, SIZE_MAX, SIZE_MAX / 8 + 1},
+        {QSV_NONE, 0, 0},
+        {QSV_NONE, 9, 0},
+        {QSV_NONE, SIZE_MAX, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(qsv_format_packed_bytes(rows[i].format, rows[i].n), rows[i].bytes);
@@ -88,6 +91,7 @@ static const struct {
     {QSV_TERNARY, 7, {-1, 0, 1, 1, -1, 1, -1}, 2, {75, 2}},
     {QSV_TERNARY, 5, {1, 1, 1, 1, 1}, 1, {242}},
     {QSV_BINARY, 3, {1, -1, 1}, 1, {0x05}},
+    {QSV_NONE, 3, {0, 0, 0}, 0, {0}},
 };
 
 static void test_vectors_by_hand(void **state)

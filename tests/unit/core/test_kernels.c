@@ -60,9 +60,12 @@ static const struct conv_case conv_cases[] = {
     {130, 12, 5, 5, 3, 1, 1, 2, 2, 128, 1}, {70, 8, 11, 6, 3, 1, 1, 2, 1, 32, 1},
     {8, 12, 9, 8, 3, 2, 1, 3, 2, 7, 0.3},   {5, 4, 7, 70, 3, 2, 1, 1, 1, 1, 0.5},
     {4, 4, 6, 6, 5, 3, 2, 2, 1, 3, 0.4},    {3, 8, 6, 5, 3, 1, 0, 1, 2, 3, 0.5},
-    {20, 8, 4, 4, 1, 1, 0, 4, 4, 127, 0},   {1, 1, 1, 1, 3, 1, 1, 1, 1, 0, 1},
-    {16, 64, 5, 5, 3, 1, 1, 3, 2, 0, 0.3},  {33, 65, 4, 7, 3, 2, 1, 2, 1, 0, 0.2},
-    {80, 144, 3, 3, 1, 1, 0, 7, 2, 0, 0.5}, {9, 17, 6, 5, 5, 1, 2, 2, 1, 0, 1},
+    {20, 8, 4, 4, 1, 1, 0, 4, 4, 127, 0},   {180, 5, 5, 6, 3, 1, 1, 1, 3, 32, 1},
+    {9, 6, 9, 9, 3, 1, 1, 1, 8, 7, 0.3},    {20, 7, 9, 9, 3, 1, 1, 2, 4, 127, 0.3},
+    {11, 4, 13, 5, 3, 1, 1, 5, 3, 99, 0.4}, {200, 4, 7, 7, 3, 1, 1, 3, 4, 127, 0.5},
+    {1, 1, 1, 1, 3, 1, 1, 1, 1, 0, 1},      {16, 64, 5, 5, 3, 1, 1, 3, 2, 0, 0.3},
+    {33, 65, 4, 7, 3, 2, 1, 2, 1, 0, 0.2},  {80, 144, 3, 3, 1, 1, 0, 7, 2, 0, 0.5},
+    {9, 17, 6, 5, 5, 1, 2, 2, 1, 0, 1},
 };
 
 static struct qsv_layer layer_of(const struct conv_case *t)
@@ -157,9 +160,8 @@ static uint64_t run_codes(const struct qsv_kernels *k, struct conv_data *d,
 {
     const struct qsv_layer *l = &d->layer;
     const uint32_t groups = w->sums.groups;
-    const size_t slack = round_up(l->pad * l->in.w + l->pad + 128, 64);
-    uint8_t *memory =
-        qsv_alloc_aligned(qsv_layer_planes(l) * groups * d->out.n + 2 * slack + d->in.n, 1);
+    const size_t slack = round_up(l->pad * l->in.w + l->pad + QSV_TILE, 64);
+    uint8_t *memory = qsv_alloc_aligned(qsv_layer_planes(l) * groups * d->out.n + 2 * slack, 1);
     uint8_t *input = qsv_alloc_aligned(groups * d->in.n, 1), *index = memory + slack;
     k->make_index(input, d->in.n, d->spikes, l->in_ch, (uint32_t)d->in.n);
     if (qsv_layer_is_same(l))
@@ -353,25 +355,23 @@ static void test_weigh(void **state)
 
 static void test_dense(void **state)
 {
-    static const uint32_t sizes[][3] = {/* positions, k, outputs */
-                                        {64, 1, 1},
-                                        {128, 49, 16},
-                                        {64, 20, 7},
-                                        {192, 64, 65},
-                                        {448, 147, 24}};
+    static const uint32_t sizes[][4] = {/* steps, positions, k, outputs */
+                                        {1, 64, 1, 1},   {2, 65, 49, 16},   {4, 4, 20, 7},
+                                        {3, 49, 64, 65}, {1, 448, 147, 24}, {4, 196, 5, 3}};
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint32_t n = sizes[i][0], k = sizes[i][1], o = sizes[i][2];
-        size_t stride = n + 64;
+        const uint32_t steps = sizes[i][0], n = sizes[i][1], k = sizes[i][2], o = sizes[i][3],
+                       block = round_up(n, 64);
+        const size_t stride = steps * block + 64;
         float *x = random_values(&r, k * stride),
               *w = random_values(&r, (size_t)k * round_up(o, 4));
         static const float zeros[128];
         float *m = random_values(&r, o), *want = random_values(&r, o * stride),
               *got = random_values(&r, o * stride);
         for (uint32_t c = 0; c < o; c++)
-            for (uint32_t p = 0; p < n; p++) {
+            for (uint32_t p = 0; p < steps * block; p++) {
                 float sum = 0;
                 for (uint32_t j = 0; j < k; j++)
                     sum = fmaf(w[((size_t)(c / 4) * k + j) * 4 + c % 4], x[j * stride + p], sum);
@@ -379,10 +379,11 @@ static void test_dense(void **state)
             }
         EACH_TABLE(t)
         {
-            struct qsv_dense d = {x, stride, w, k, o, n, m, zeros, got, stride};
+            struct qsv_dense d = {x, stride, w, k, o, steps, block, n, m, zeros, got, stride};
             t->dense(&d);
             for (uint32_t c = 0; c < o; c++)
-                assert_memory_equal(want + c * stride, got + c * stride, n * sizeof *got);
+                for (size_t at = c * stride; at < c * stride + steps * block; at += block)
+                    assert_memory_equal(want + at, got + at, n * sizeof *got);
         }
         free(x);
         free(w);

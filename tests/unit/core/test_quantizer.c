@@ -114,7 +114,7 @@ static void test_against_trial_of_every_code_and_scale(void **state)
     (void)state;
     float w[ROWS * COLUMNS], scale[ROWS];
     int8_t codes[ROWS * COLUMNS];
-    for (int format = QSV_INT8; format < QSV_N_FORMATS; format++) {
+    for (int format = QSV_INT8; format <= QSV_BINARY; format++) {
         const struct qsv_format_info *f = qsv_format_info(format);
         fill(w, ROWS * COLUMNS, 7 + (uint64_t)format);
         qsv_quantize(&by_mse, format, w, ROWS, COLUMNS, codes, scale);
@@ -126,6 +126,20 @@ static void test_against_trial_of_every_code_and_scale(void **state)
                                  nearest_by_trial(row[i] / (double)scale[o], f));
         }
     }
+}
+
+static void test_none_has_nothing_to_choose(void **state)
+{
+    (void)state;
+    float w[ROWS * COLUMNS], scale[ROWS];
+    int8_t codes[ROWS * COLUMNS];
+    fill(w, ROWS * COLUMNS, 4);
+    memset(codes, 7, sizeof codes);
+    qsv_quantize(&by_mse, QSV_NONE, w, ROWS, COLUMNS, codes, scale);
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        assert_int_equal(codes[i], 0);
+    for (int o = 0; o < ROWS; o++)
+        assert_true(scale[o] == 1);
 }
 
 static void test_both_signs_are_used(void **state)
@@ -149,7 +163,7 @@ static void test_mse_is_never_worse_than_max(void **state)
     (void)state;
     float w[COLUMNS], a, b;
     int8_t codes[COLUMNS];
-    for (int format = QSV_INT8; format < QSV_N_FORMATS; format++)
+    for (int format = QSV_INT8; format <= QSV_BINARY; format++)
         for (uint64_t seed = 0; seed < 200; seed++) {
             size_t n = 1 + seed % COLUMNS;
             fill(w, n, seed);
@@ -182,7 +196,7 @@ static void test_powers_of_two_only_move_the_scale(void **state)
     fill(w, COLUMNS, 2);
     for (int i = 0; i < COLUMNS; i++)
         v[i] = w[i] * 0x1p-40f;
-    for (int format = QSV_INT8; format < QSV_N_FORMATS; format++) {
+    for (int format = QSV_INT8; format <= QSV_BINARY; format++) {
         qsv_quantize(&by_mse, format, w, 1, COLUMNS, codes, &a);
         qsv_quantize(&by_mse, format, v, 1, COLUMNS, scaled, &b);
         assert_true(a * 0x1p-40f == b);
@@ -197,7 +211,7 @@ static void test_extremes_give_usable_scales(void **state)
         {0, 0, 0},           {-0.0f, 0, 0},          {1e-45f, -1e-45f, 0},
         {FLT_MIN, 0, 0},     {FLT_MAX, -FLT_MAX, 1}, {-FLT_MAX, FLT_MAX / 2, 0},
         {FLT_MAX, 1e-45f, 0}};
-    for (int format = QSV_INT8; format < QSV_N_FORMATS; format++)
+    for (int format = QSV_INT8; format <= QSV_BINARY; format++)
         for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
             const struct qsv_format_info *f = qsv_format_info(format);
             int8_t codes[3];
@@ -221,7 +235,7 @@ static void test_same_bits_everywhere(void **state)
     int8_t codes[ROWS * COLUMNS];
     struct qsv_hash *h = qsv_hash_begin();
     fill(w, ROWS * COLUMNS, 99);
-    for (int i = 0; i < 2 * QSV_N_FORMATS; i++) {
+    for (int i = 0; i < 2 * (QSV_BINARY + 1); i++) {
         if (!qsv_format_info(i / 2)->integer)
             continue;
         qsv_quantize(i % 2 ? &by_mse : &by_max, i / 2, w, ROWS, COLUMNS, codes, scale);
@@ -265,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_against_trial_of_every_code_and_scale),
+        cmocka_unit_test(test_none_has_nothing_to_choose),
         cmocka_unit_test(test_both_signs_are_used),
         cmocka_unit_test(test_mse_is_never_worse_than_max),
         cmocka_unit_test(test_channels_are_independent),

@@ -13,7 +13,11 @@ static inline void assert_consistent(const struct world *w, const struct qsv_sel
     assert_int_equal(s->trial_id, qsv_setting_id(s->formats, w->n_layers));
     world_answer(w, s->formats, QSV_JUDGE, 0, &m);
     assert_memory_equal(&m, &s->judged, sizeof m);
-    world_answer(w, s->formats, QSV_DECIDE, w->spec.search.decision_images, &m);
+    world_answer(w, s->formats, QSV_DECIDE,
+                 w->spec.has_calibration ? w->spec.search.selection_images
+                                         : w->spec.search.decision_images,
+                 &m);
+    m.caution = s->decided.caution;
     assert_memory_equal(&m, &s->decided, sizeof m);
     assert_int_equal(s->baseline.n_only_baseline, 0);
     assert_int_equal(s->baseline.n_images, s->judged.n_images);

@@ -36,6 +36,7 @@ struct world {
     double kl[MAX_LAYERS][QSV_N_FORMATS]; /* of rounding, alone */
     double floor[MAX_LAYERS];             /* of any change at all; the largest counts, once */
     double among[MAX_LAYERS];             /* times its KL, when everything else is quantized */
+    double drift[MAX_LAYERS];             /* of a layer, times the square root of its KL */
     double easier;      /* margin that the deciding images have more: seen in training */
     double judge_shift; /* points that the judging images' drop lies above the law's */
     uint64_t n_images[2];
@@ -110,7 +111,7 @@ static inline void answer_exact(const struct world *w, const uint8_t *formats, b
     double kl = rounding + floor_kl(w, formats);
     m->kl_sum = kl * n;
     m->kl_square_sum = 2 * kl * kl * n;
-    m->n_only_baseline = (uint64_t)rint(drop * n / 100);
+    m->n_only_baseline = (uint64_t)rint(fmin(drop, 100) * n / 100);
     m->n_top1 = m->n_images - m->n_only_baseline;
 }
 
@@ -148,17 +149,33 @@ static inline void answer_images(const struct world *w, const uint8_t *formats,
     }
 }
 
+static inline uint64_t world_count(void *context, enum qsv_image_set set, uint64_t n_images)
+{
+    const struct world *w = context;
+    const uint64_t all = w->n_images[w->decide_apart ? set : QSV_JUDGE];
+    return n_images && n_images < all ? n_images : all;
+}
+
+static inline double mean_drift(const struct world *w, const uint8_t *formats)
+{
+    double sum = 0;
+    for (uint32_t l = 0; l < w->n_layers; l++)
+        sum += w->drift[l] * sqrt(w->kl[l][formats[l]]);
+    return sum / w->n_layers;
+}
+
 static inline void world_answer(const struct world *w, const uint8_t *formats,
                                 enum qsv_image_set set, uint64_t n_images, struct qsv_metrics *m)
 {
     enum qsv_image_set from = w->decide_apart ? set : QSV_JUDGE;
     uint64_t ac[MAX_LAYERS];
     *m = (struct qsv_metrics){.trial_id = qsv_setting_id(formats, w->n_layers)};
-    m->n_images = n_images && n_images < w->n_images[from] ? n_images : w->n_images[from];
+    m->n_images = world_count((void *)w, set, n_images);
     if (w->margin[from])
         answer_images(w, formats, from, m);
     else
         answer_exact(w, formats, set == QSV_JUDGE, m);
+    m->drift_sum = mean_drift(w, formats) * (double)m->n_images;
     qsv_cost_bytes(&m->bytes, &w->model, w->spec.quantizer.affine, formats);
     for (uint32_t l = 0; l < w->n_layers; l++)
         ac[l] = (w->n_layers - l) * 1000 * m->n_images; /* early layers see most spikes */
@@ -262,9 +279,11 @@ static inline void build_law(struct world *w, struct qsv_rng *r)
         double fall = exp(-(0.4 + 2 * world_unit(r)));
         for (uint32_t f = QSV_F16; f < QSV_N_FORMATS; f++) {
             double bits = fmin(qsv_format_info((enum qsv_format)f)->bits, 8);
-            w->kl[l][f] = level * pow(fall, bits - 2) * (0.7 + 0.6 * world_unit(r));
+            /* codes may suit a layer more or less; at none there are no codes */
+            double suited = f == QSV_NONE ? 1 : 0.7 + 0.6 * world_unit(r);
+            w->kl[l][f] = level * pow(fall, bits - 2) * suited;
         }
-        w->among[l] = 1;
+        w->among[l] = w->drift[l] = 1;
         w->floor[l] = 0.01 * (1 - (double)l / w->n_layers);
         sum += w->kl[l][QSV_INT3];
     }
@@ -284,6 +303,9 @@ static inline void build_spec(struct world *w)
     w->spec.search.decision_images = 4096;
     w->spec.search.candidates = 8;
     w->spec.search.max_rounds = 8;
+    w->spec.search.beam_width = 4;
+    w->spec.search.drift_images = 128;
+    w->spec.search.max_drift = 1;
     w->spec.search.seed = 1;
     w->spec.constraint.max_top1_drop = 1.5;
     w->spec.constraint.max_energy_pj = NAN;
@@ -303,8 +325,8 @@ static inline struct world *world_create(uint32_t n_layers, uint64_t seed)
     build_graph(w, &r);
     build_law(w, &r);
     build_spec(w);
-    w->evaluator =
-        (struct qsv_evaluator){.context = w, .evaluate = world_evaluate, .note = world_note};
+    w->evaluator = (struct qsv_evaluator){
+        .context = w, .evaluate = world_evaluate, .count = world_count, .note = world_note};
     return w;
 }
 

@@ -60,6 +60,38 @@ static void test_violation(void **state)
     }
 }
 
+/* 1,000 weights: 500 bytes are 4 bits each. */
+static void test_bits(void **state)
+{
+    (void)state;
+    struct qsv_spec spec = limits(NAN, 0, NAN), both = limits(NAN, 800, NAN);
+    struct qsv_metrics m = measured(500, 900, 0, 0.1);
+    m.bytes.weights_bytes = 500;
+    m.bytes.avg_bits = 4;
+    assert_false(qsv_constraint_bounds_size(&spec));
+    assert_true(qsv_constraint_bytes_over(&spec, &m.bytes) == -INFINITY);
+    spec.constraint.target_avg_bits = 4; /* the limit itself is met */
+    assert_true(qsv_constraint_bounds_size(&spec));
+    assert_true(qsv_constraint_met(&spec, &m));
+    assert_true(qsv_constraint_holds(&spec, &m));
+    assert_true(qsv_constraint_bytes_over(&spec, &m.bytes) == 0);
+    spec.constraint.target_avg_bits = 3.2;
+    assert_true(fabs(qsv_constraint_violation(&spec, &m) - 0.25) < 1e-12);
+    assert_false(qsv_constraint_size_met(&spec, &m));
+    assert_false(qsv_constraint_holds(&spec, &m));
+    assert_true(fabs(qsv_constraint_bytes_over(&spec, &m.bytes) - 100) < 1e-9);
+    /* Beside a bound on the drop it says only whether what was found is accepted. */
+    spec.constraint.max_top1_drop = 60;
+    assert_true(qsv_constraint_holds(&spec, &m));
+    assert_false(qsv_constraint_met(&spec, &m));
+    /* Of two bounds on the size the one that is exceeded more. */
+    both.constraint.target_avg_bits = 5;
+    assert_true(fabs(qsv_constraint_violation(&both, &m) - 0.125) < 1e-12);
+    assert_true(qsv_constraint_bytes_over(&both, &m.bytes) == 100);
+    both.constraint.max_bytes = 1000;
+    assert_true(qsv_constraint_bytes_over(&both, &m.bytes) == -100);
+}
+
 /* What was measured on no image meets nothing. */
 static void test_nothing_measured(void **state)
 {
@@ -76,7 +108,7 @@ static void test_each_limit_by_itself(void **state)
     struct qsv_spec spec = limits(1, 100, 200);
     struct qsv_metrics m = measured(20, 90, 210, 0.1);
     assert_false(qsv_constraint_drop_met(&spec, &m));
-    assert_true(qsv_constraint_bytes_met(&spec, &m));
+    assert_true(qsv_constraint_size_met(&spec, &m));
     assert_false(qsv_constraint_energy_met(&spec, &m));
 }
 
@@ -128,17 +160,20 @@ static void test_print(void **state)
     static const struct {
         double drop;
         uint64_t bytes;
-        double energy;
+        double bits, energy;
         const char *text;
     } rows[] = {
-        {1.5, 0, NAN, "top-1 drop at most 1.5 points"},
-        {NAN, 400000, NAN, "at most 400000 bytes"},
-        {2.1, 400000, 1e9,
-         "top-1 drop at most 2.1 points, at most 400000 bytes, at most 1e+09 pJ an image"},
-        {NAN, 0, NAN, "none"},
+        {1.5, 0, NAN, NAN, "top-1 drop at most 1.5 points"},
+        {NAN, 400000, 0, NAN, "at most 400000 bytes"},
+        {NAN, 0, 2.25, NAN, "at most 2.25 bits a weight"},
+        {2.1, 400000, 3, 1e9,
+         "top-1 drop at most 2.1 points, at most 400000 bytes, at most 3 bits a weight, "
+         "at most 1e+09 pJ an image"},
+        {NAN, 0, NAN, NAN, "none"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct qsv_spec spec = limits(rows[i].drop, rows[i].bytes, rows[i].energy);
+        spec.constraint.target_avg_bits = rows[i].bits;
         struct qsv_strbuf out = {0};
         qsv_constraint_print(&out, &spec);
         assert_string_equal(out.text, rows[i].text);
@@ -150,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_violation),
+        cmocka_unit_test(test_bits),
         cmocka_unit_test(test_nothing_measured),
         cmocka_unit_test(test_each_limit_by_itself),
         cmocka_unit_test(test_compare),

@@ -39,7 +39,7 @@ static void test_bad_settings(void **state)
         {"", "s.yaml: is empty"},
         {"int4\n", "s.yaml:1: found a single value, expected a map"},
         {"default: int7\n", "s.yaml:1: default: found 'int7', expected a format: f32, f16, int8, "
-                            "int6, int5, int4, int3, int2, ternary, binary"},
+                            "int6, int5, int4, int3, int2, ternary, binary, none"},
         {"default:\n", "s.yaml:1: default: found nothing, expected a format: f32"},
         {"default: 4\n", "s.yaml:1: default: found '4', expected a format"},
         {"\ndefault: [int4]\n", "s.yaml:2: default: found a list, expected a format"},

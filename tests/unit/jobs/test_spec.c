@@ -52,11 +52,13 @@ static void test_unknown_keys(void **state)
         {LEAST "search:\n  seed: 1\n  max_round: 2\n",
          "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
          "formats, "
-         "sensitivity_images, decision_images, candidates, max_rounds, max_evaluations, seed; did "
-         "you mean 'max_rounds'?"},
+         "sensitivity_images, decision_images, selection_images, candidates, max_rounds, "
+         "beam_width, drift_images, max_drift, max_evaluations, max_image_forwards, seed; did you "
+         "mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
-         "max_bytes, max_energy_pj; did you mean 'max_top1_drop'?"},
+         "max_bytes, target_avg_bits, max_energy_pj, margin, reserve; did you mean "
+         "'max_top1_drop'?"},
         {LEAST "images: x\n", "; 'images' goes under 'dataset:'"},
         {LEAST "search.seed: 3\n", "d/c.yaml:4: unknown key 'search.seed'"},
         {LEAST "search.seed: 3\n", "; 'seed' goes under 'search:'"},
@@ -82,8 +84,8 @@ static void test_missing_keys(void **state)
          "d/c.yaml: dataset.images is missing, expected a path: the images that judge"},
         {"model: m\ndataset:\n", "d/c.yaml: dataset.images is missing"},
         {"model: m\ndataset: {images: i}\n",
-         "d/c.yaml: nothing is under 'constraint:', expected max_top1_drop, max_bytes or "
-         "max_energy_pj"},
+         "d/c.yaml: nothing is under 'constraint:', expected max_top1_drop, max_bytes, "
+         "target_avg_bits or max_energy_pj"},
         {"model: m\ndataset: {images: i}\nconstraint:\n", "nothing is under 'constraint:'"},
         {LEAST "calibration: {first: 3}\n", "d/c.yaml: calibration.images is missing"},
     };
@@ -113,7 +115,7 @@ static void test_wrong_values(void **state)
          "quantizer.affine: found 'int8', expected one of: f32, f16"},
         {"search: {formats: int4}\n", "search.formats: found 'int4', expected a list of: f32, f16, "
                                       "int8, int6, int5, int4, int3, "
-                                      "int2, ternary, binary"},
+                                      "int2, ternary, binary, none"},
         {"search: {formats: []}\n", "search.formats: found an empty list, expected a list of: f32"},
         {"search:\n  formats: [int4,\n    int7]\n",
          "d/c.yaml:3: search.formats: found 'int7', expected a format: f32"},
@@ -173,6 +175,10 @@ static void test_wrong_numbers(void **state)
     static const char *const rows[][2] = {
         {"constraint: {max_bytes: 0}\n",
          "found '0', expected an integer from 1 to 9007199254740992"},
+        {"constraint: {target_avg_bits: 0}\n", "found '0', expected a number from 0.1 to 32"},
+        {LEAST "search:\n  strategy: uniform\n  max_image_forwards: 9\n",
+         "d/c.yaml:6: search.max_image_forwards: found 9, expected 0: strategy 'uniform' keeps no "
+         "budget"},
         {"constraint: {max_energy_pj: 0}\n", "found '0', expected a number from 1 to 1e+18"},
         {"energy: {dram_byte_pj: -1}\n",
          "energy.dram_byte_pj: found '-1', expected a number from 0"},
@@ -210,13 +216,18 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.decision_images, 0);
     assert_int_equal(s->search.candidates, 4);
     assert_int_equal(s->search.max_rounds, 200);
+    assert_int_equal(s->search.beam_width, 4);
+    assert_int_equal(s->search.drift_images, 128);
+    assert_true(s->search.max_drift == 1);
     assert_int_equal(s->search.max_evaluations, 0);
+    assert_int_equal(s->search.max_image_forwards, 0);
     assert_int_equal(s->search.seed, 1);
     assert_string_equal(s->quantizer.name, "round");
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MSE);
     assert_int_equal(s->quantizer.affine, QSV_F32);
     assert_true(s->constraint.max_top1_drop == 2);
     assert_int_equal(s->constraint.max_bytes, 0);
+    assert_true(isnan(s->constraint.target_avg_bits));
     assert_true(isnan(s->constraint.max_energy_pj));
     assert_null(s->pins);
     assert_int_equal(s->n_pins, 0);
@@ -259,11 +270,13 @@ static void test_every_key(void **state)
         "  interpolation: bilinear}\n"
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8, resize: 16,\n"
         "  crop: 17, interpolation: bicubic}\n"
-        "search: {strategy: uniform, granularity: stage, formats: [binary, f32, ternary, int8],\n"
-        "  sensitivity_images: 9, decision_images: 10, candidates: 11, max_rounds: 12,\n"
-        "  max_evaluations: 13, seed: 4294967295}\n"
+        "search: {strategy: random, granularity: stage, formats: [binary, f32, ternary, int8],\n"
+        "  sensitivity_images: 9, decision_images: 10, selection_images: 16, candidates: 11,\n"
+        "  max_rounds: 12, beam_width: 64, drift_images: 17, max_drift: 0.75,\n"
+        "  max_evaluations: 13, max_image_forwards: 15, seed: 4294967295}\n"
         "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
-        "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992, max_energy_pj: 2.5e7}\n"
+        "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992,\n"
+        "  target_avg_bits: 2.5, max_energy_pj: 2.5e7, margin: 1.5, reserve: 0.125}\n"
         "pins:\n  head: int8\n  \"*.q\": f16\n  head*: int2\n"
         "energy: {f32_multiply_pj: 1, f32_add_pj: 2, f16_multiply_pj: 3, f16_add_pj: 4,\n"
         "  int8_add_pj: 5, sram_byte_pj: 6, dram_byte_pj: 0.125}\n"
@@ -305,16 +318,21 @@ static void test_every_key(void **state)
     assert_string_equal(s->calibration.labels, "d/cl");
     assert_int_equal(s->calibration.first, 7);
     assert_int_equal(s->calibration.count, 8);
-    assert_string_equal(s->search.strategy, "uniform");
+    assert_string_equal(s->search.strategy, "random");
     assert_int_equal(s->search.granularity, QSV_BY_STAGE);
     assert_int_equal(s->search.n_formats, 4);
     assert_memory_equal(s->search.formats, /* by falling bits */
                         ((uint8_t[]){QSV_F32, QSV_INT8, QSV_TERNARY, QSV_BINARY}), 4);
     assert_int_equal(s->search.sensitivity_images, 9);
     assert_int_equal(s->search.decision_images, 10);
+    assert_int_equal(s->search.selection_images, 16);
     assert_int_equal(s->search.candidates, 11);
     assert_int_equal(s->search.max_rounds, 12);
+    assert_int_equal(s->search.beam_width, 64);
+    assert_int_equal(s->search.drift_images, 17);
+    assert_true(s->search.max_drift == 0.75);
     assert_int_equal(s->search.max_evaluations, 13);
+    assert_int_equal(s->search.max_image_forwards, 15);
     assert_int_equal(s->search.seed, 4294967295u);
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MAX);
     assert_string_equal(s->quantizer.name, "gptq");
@@ -322,11 +340,14 @@ static void test_every_key(void **state)
     assert_int_equal(s->quantizer.affine, QSV_F16);
     assert_true(s->constraint.max_top1_drop == 0);
     assert_true(s->constraint.max_bytes == 1ull << 53);
+    assert_true(s->constraint.target_avg_bits == 2.5);
     assert_true(s->constraint.max_energy_pj == 2.5e7);
+    assert_true(s->constraint.caution.margin == 1.5);
+    assert_true(s->constraint.caution.reserve == 0.125);
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 19);
+    assert_int_equal(s->pins[2].line, 21);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;
@@ -485,7 +506,7 @@ static void test_cluster_yaml(void **state)
     assert_string_equal(s->run, "runs/fmnist");
     assert_true(s->constraint.max_top1_drop == 1.5);
     assert_int_equal(s->calibration.first, 20000);
-    assert_int_equal(s->calibration.count, 4096);
+    assert_int_equal(s->calibration.count, 11264);
     assert_memory_equal(&s->energy, &qsv_energy_default, sizeof s->energy);
     for (size_t i = 0; i < qsv_n_spec_keys; i++)
         assert_non_null(strstr(s->text, qsv_spec_key_leaf(&qsv_spec_keys[i])));

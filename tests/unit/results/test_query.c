@@ -144,6 +144,25 @@ static void the_pareto_front_is_what_nothing_beats(void **state)
     expect((struct qsv_query){.pareto = true, .where = "avg_bits > 100"}, "");
 }
 
+static void points_of_the_front_have_intervals(void **state)
+{
+    (void)state;
+    struct qsv_query q = {.pareto = true, .format = QSV_QUERY_CSV};
+    const char *text = ask_query(q);
+    assert_non_null(strstr(text, ",top1_drop,drop_low,drop_high,"));
+    q.columns = "top1_drop,drop_low,drop_high";
+    text = ask_query(q);
+    size_t points = 0;
+    for (const char *line = strstr(text, "\r\n"); line && line[2];
+         line = strstr(line + 2, "\r\n")) {
+        double drop, low, high;
+        assert_int_equal(sscanf(line + 2, "%lf,%lf,%lf", &drop, &low, &high), 3);
+        assert_true(low < drop && drop < high);
+        points++;
+    }
+    assert_int_equal(points, 3);
+}
+
 static void figures_come_out_as_they_are(void **state)
 {
     (void)state;
@@ -294,6 +313,7 @@ int main(void)
         cmocka_unit_test(conditions_order_and_limit),
         cmocka_unit_test(one_set_of_images_can_be_asked_for),
         cmocka_unit_test(the_pareto_front_is_what_nothing_beats),
+        cmocka_unit_test(points_of_the_front_have_intervals),
         cmocka_unit_test(figures_come_out_as_they_are),
         cmocka_unit_test(csv_quotes_and_leaves_out_what_is_missing),
         cmocka_unit_test(sensitivity_is_a_matrix),

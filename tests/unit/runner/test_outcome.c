@@ -43,7 +43,8 @@ static struct qsv_model make_model(void)
 
 static void make_outcome(struct qsv_outcome *o, const struct qsv_model *m, const float *margins)
 {
-    assert_int_equal(qsv_outcome_init(o, m, IMAGES, POTENTIALS, &err), QSV_OK);
+    const uint8_t f32[2] = {QSV_F32, QSV_F32};
+    assert_int_equal(qsv_outcome_init(o, m, f32, IMAGES, POTENTIALS, &err), QSV_OK);
     for (int i = 0; i < IMAGES; i++)
         o->logits[2 * i + 1] = margins[i]; /* class 1 against a logit of 0 of class 0 */
 }

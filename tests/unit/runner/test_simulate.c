@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,21 +153,51 @@ static void failures_cost_little_beyond_themselves(void **state)
     assert_true(f.makespan_s < 1.5 * sound.makespan_s + 3 * lost_s);
 }
 
+/* One factor for all: the longer an image takes, the longer a sweep. What has no weight is never
+ * drawn. */
+static void measured_times_take_the_place_of_speeds(void **state)
+{
+    double factors[] = {1, 50}, upto[] = {1, 1};
+    struct qsv_troop_times times = {0.5, 0.5, factors, upto, 1};
+    struct qsv_plan plan = plan_of(*state, 2);
+    plan.how.times = &times;
+    double even_s = simulate(&plan).troop.worked_s;
+    plan.how.images_per_s = 7; /* of no account now */
+    plan.how.task_spread = 3;
+    times.n = 2;
+    assert_true(simulate(&plan).troop.worked_s == even_s);
+    times.integer_s = 0.25;
+    double fast_s = simulate(&plan).troop.worked_s;
+    assert_true(fast_s > 0.5 * even_s && fast_s < 0.95 * even_s);
+    times.real_s = 0.25;
+    assert_true(fabs(simulate(&plan).troop.worked_s / even_s - 0.5) < 0.05);
+    upto[0] = 0;
+    upto[1] = 1;
+    factors[1] = 2;
+    assert_true(fabs(simulate(&plan).troop.worked_s / even_s - 1) < 0.05);
+}
+
+static void assert_work(struct qsv_troop_work work, double real, double integer)
+{
+    assert_true(work.real == real && work.integer == integer);
+}
+
 /* By hand: a network of four equal layers. */
 static void a_task_costs_what_it_does_not_share(void **state)
 {
     (void)state;
     static const double prefix[] = {0, 1, 2, 3, 4};
-    uint8_t formats[][4] = {{0, 0, 0, 0}, {0, 0, 0, 5}, {0, 0, 6, 5}, {6, 0, 0, 0}};
+    uint8_t formats[][4] = {
+        {0, 0, 0, 0}, {0, 0, 0, QSV_INT4}, {0, 0, QSV_F16, QSV_INT4}, {QSV_INT2, 0, 0, 0}};
     struct qsv_trial_setting trials[4];
     for (int i = 0; i < 4; i++)
         trials[i] = (struct qsv_trial_setting){(uint64_t)i + 1, formats[i]};
     struct qsv_task all = {.n_trials = 4, .trials = trials};
     struct qsv_task last = {.n_trials = 2, .trials = trials + 2};
-    assert_true(qsv_troop_work(&all, 4, prefix, false) == 1 + 0.25 + 0.5 + 1);
-    assert_true(qsv_troop_work(&all, 4, prefix, true) == 1 + 0.5 + 1);
-    assert_true(qsv_troop_work(&last, 4, prefix, false) == 1 + 0.5 + 1);
-    assert_true(qsv_troop_work(&last, 4, prefix, true) == 1 + 1);
+    assert_work(qsv_troop_work(&all, 4, prefix, false), 1 + 0.25 + 0.75, 0.25 + 0.25 + 0.25);
+    assert_work(qsv_troop_work(&all, 4, prefix, true), 0.75 + 0.25 + 0.75, 0.25 + 0.25 + 0.25);
+    assert_work(qsv_troop_work(&last, 4, prefix, false), 1 + 0.25 + 0.75, 0.25 + 0.25);
+    assert_work(qsv_troop_work(&last, 4, prefix, true), 0.75 + 0.75, 0.25 + 0.25);
 }
 
 static void an_outline_is_the_published_network(void **state)
@@ -192,6 +223,7 @@ int main(void)
         cmocka_unit_test(work_is_conserved),
         cmocka_unit_test(looking_ahead_changes_no_record),
         cmocka_unit_test(failures_cost_little_beyond_themselves),
+        cmocka_unit_test(measured_times_take_the_place_of_speeds),
         cmocka_unit_test(a_task_costs_what_it_does_not_share),
         cmocka_unit_test(an_outline_is_the_published_network),
     };

@@ -308,6 +308,61 @@ static void random_spends_what_qsvit_spent(void **state)
     qsv_reader_close(r);
 }
 
+static struct qsv_search_cost cost_of_last_search(const struct stage *s)
+{
+    struct qsv_reader *r = read_run(s);
+    struct qsv_search_cost cost = qsv_ledger_search(qsv_reader_ledger(r))->row.cost;
+    qsv_reader_close(r);
+    return cost;
+}
+
+/* Eight formats on all 96 judging images, and the baseline in the question; none of them shares its
+ * first layer with another. */
+static void a_search_costs_what_it_asks(void **state)
+{
+    struct stage *s = *state;
+    const char uniform[] = "  formats: [int8, int4]\n  strategy: uniform\n";
+    run_well(s, uniform, loose);
+    struct qsv_search_cost alone = cost_of_last_search(s);
+    assert_int_equal(alone.image_forwards, 96 * (1 + 8));
+    assert_true(alone.trie_forwards == 96 * 8); /* f32 is the baseline */
+    assert_true(alone.worker_s > 0);
+    run_well(s, few_formats, loose);
+    struct qsv_search_cost guided = cost_of_last_search(s);
+    assert_true(guided.image_forwards > 29 * 32);
+    assert_true(guided.trie_forwards < 0.9 * (double)guided.image_forwards);
+
+    /* Recorded already or not, in whatever order. */
+    run_well(s, uniform, loose);
+    struct qsv_search_cost again = cost_of_last_search(s);
+    assert_memory_equal(&again, &alone, sizeof again);
+    assert_int_equal(run(s, few_formats, loose, true), QSV_OK);
+    struct qsv_search_cost first = cost_of_last_search(s);
+    assert_int_equal(first.image_forwards, guided.image_forwards);
+    assert_true(first.trie_forwards == guided.trie_forwards);
+}
+
+/* Step 1 asks for 29 x 32, the ends for 3 x 64, a round for up to 4 x 64; certified are two
+ * settings on 96 images, and one on 64. */
+static void a_budget_ends_at_the_same_question(void **state)
+{
+    struct stage *s = *state;
+    const char budget[] = "  formats: [int8, int4]\n  max_image_forwards: 1150\n";
+    enum qsv_status st = run(s, budget, loose, false);
+    assert_true(st == QSV_OK || st == QSV_EUNMET);
+    char *undisturbed = describe_run(s);
+    assert_non_null(strstr(s->log, "end: the budget: 1120 of 1150 image-forwards asked for"));
+    assert_true(cost_of_last_search(s).image_forwards <= 1150 + 2 * 96 + 2 * 64);
+    s->stop_at = s->looks / 2;
+    assert_int_equal(run(s, budget, loose, true), QSV_ESTOPPED);
+    s->stop_at = 0;
+    assert_int_equal(run(s, budget, loose, false), st);
+    char *resumed = describe_run(s);
+    assert_string_equal(undisturbed, resumed);
+    free(undisturbed);
+    free(resumed);
+}
+
 static void what_a_spec_names_must_be_there(void **state)
 {
     struct stage *s = *state;
@@ -345,6 +400,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_identity_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_met_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(random_spends_what_qsvit_spent, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_costs_what_it_asks, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_budget_ends_at_the_same_question, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_spec_names_must_be_there, setup, teardown),
         cmocka_unit_test_setup_teardown(running_out_of_memory_loses_nothing, setup, teardown),
     };

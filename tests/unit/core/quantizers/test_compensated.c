@@ -130,6 +130,20 @@ static void test_loss_is_the_sum_written_out(void **state)
     }
 }
 
+/* Loses least with the codes that are there: W H q / q H q. */
+static void fit_scale(struct layer *l, size_t row, double damping)
+{
+    const int8_t *q = l->codes + row * l->k;
+    double wq = 0, qq = 0;
+    for (size_t i = 0; i < l->k; i++)
+        for (size_t j = 0; j < l->k; j++) {
+            const double h = l->h[i * l->k + j] + (i == j ? damping : 0);
+            wq += (double)l->w[row * l->k + i] * h * q[j];
+            qq += q[i] * h * q[j];
+        }
+    l->scale[row] = (float)(wq / qq);
+}
+
 /* The least loss that any codes reach, each with its best scale: W H q / q H q. */
 static double least_loss(const struct layer *l, size_t row, const struct qsv_format_info *f,
                          double damping)
@@ -166,6 +180,7 @@ static void against_every_setting_of_codes(const char *name, size_t percent_opti
         for (size_t f = 0; f < 3; f++) {
             quantize(l, name, formats[f]);
             for (size_t o = 0; o < l->rows; o++, rows++) {
+                fit_scale(l, o, l->c.damping);
                 const double is = loss_of_row(l, o, l->c.damping);
                 const double least = least_loss(l, o, qsv_format_info(formats[f]), l->c.damping);
                 if (!(is >= least * (1 - 1e-9) - 1e-15))
@@ -194,7 +209,7 @@ static void test_better_than_rounding(void **state)
     qsv_rng_seed(&r, 3);
     for (int n = 0; n < 6; n++) {
         struct layer *l = make_layer(&r, 8, 16 + 28 * (size_t)n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
             quantize(l, "round", f);
             const double rounded = loss_of(l, l->c.damping);
             quantize(l, "gptq", f);
@@ -205,12 +220,54 @@ static void test_better_than_rounding(void **state)
             for (size_t o = 0; o < l->rows; o++)
                 each[o] = loss_of_row(l, o, l->c.damping);
             quantize(l, "searched", f);
-            for (size_t o = 0; o < l->rows; o++)
+            for (size_t o = 0; o < l->rows; o++) {
+                fit_scale(l, o, l->c.damping);
                 assert_true(loss_of_row(l, o, l->c.damping) <= each[o] * (1 + 1e-6));
+            }
             assert_true(loss_of(l, l->c.damping) < compensated);
             if (!(gptq < rounded && compensated < gptq))
                 fail_msg("%s, %zu inputs: round %g, gptq %g, compensated %g",
                          qsv_format_info(f)->name, l->k, rounded, gptq, compensated);
+        }
+        drop(l);
+    }
+}
+
+/* E[(w x)^2]: of a row's outputs, not damped. */
+static double power_of(const struct layer *l, const double *w)
+{
+    double sum = 0;
+    for (size_t i = 0; i < l->k; i++)
+        for (size_t j = 0; j < l->k; j++)
+            sum += w[i] * l->h[i * l->k + j] * w[j];
+    return sum;
+}
+
+/* Least squares shrink; "searched" gives outputs the spread that they have with the weights. */
+static void test_searched_keeps_the_spread_of_outputs(void **state)
+{
+    (void)state;
+    struct qsv_rng r;
+    qsv_rng_seed(&r, 12);
+    for (int n = 0; n < 4; n++) {
+        struct layer *l = make_layer(&r, 6, 12 + 25 * (size_t)n);
+        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+            quantize(l, "searched", f);
+            for (size_t o = 0; o < l->rows; o++) {
+                double w[MAX_K], q[MAX_K], least[MAX_K];
+                const double scale = (double)l->scale[o];
+                fit_scale(l, o, l->c.damping);
+                for (size_t i = 0; i < l->k; i++) {
+                    w[i] = l->w[o * l->k + i];
+                    q[i] = scale * l->codes[o * l->k + i];
+                    least[i] = (double)l->scale[o] * l->codes[o * l->k + i];
+                }
+                const double wanted = power_of(l, w), shrunk = power_of(l, least);
+                if (shrunk < wanted)
+                    assert_true(fabs(power_of(l, q) / wanted - 1) < 1e-5);
+                else
+                    assert_true(fabs(power_of(l, q) / shrunk - 1) < 1e-5);
+            }
         }
         drop(l);
     }
@@ -276,7 +333,7 @@ static void test_gptq_is_the_papers(void **state)
     qsv_rng_seed(&r, 4);
     for (int n = 0; n < 4; n++) {
         struct layer *l = make_layer(&r, 5, 9 + 45 * (size_t)n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
             quantize(l, "gptq", f);
             for (size_t o = 0; o < l->rows; o++) {
                 double q[MAX_K];
@@ -298,7 +355,7 @@ static void test_scales_are_weighted_by_the_diagonal(void **state)
     struct qsv_rng r;
     qsv_rng_seed(&r, 5);
     struct layer *l = make_layer(&r, 6, 20);
-    for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+    for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
         const struct qsv_format_info *info = qsv_format_info(f);
         quantize(l, "gptq", f);
         for (size_t o = 0; o < l->rows; o++) {
@@ -385,7 +442,7 @@ static void test_channels_of_zeros_and_inputs_that_never_fire(void **state)
     memset(l->h, 0, sizeof l->h);
     qsv_curvature_fini(&l->c);
     assert_int_equal(qsv_curvature_init(&l->c, h, l->w, 3, 6, NULL), QSV_OK);
-    for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+    for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
         quantize(l, "compensated", f);
         for (size_t o = 0; o < 3; o++)
             assert_true(fabs((double)l->scale[o]) <= 1e-12);
@@ -462,7 +519,7 @@ static void test_equals_pytorch(void **state)
     assert_int_equal(qsv_h5_open(&file, "tests/data/golden/compensated.h5", NULL), QSV_OK);
     for (int n = 0; n < 3; n++) {
         struct layer *l = read_layer(file, n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++)
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++)
             compare_with_pytorch(file, n, l, f);
         drop(l);
     }
@@ -496,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_loss_is_the_sum_written_out),
         cmocka_unit_test(test_against_every_setting_of_codes),
         cmocka_unit_test(test_better_than_rounding),
+        cmocka_unit_test(test_searched_keeps_the_spread_of_outputs),
         cmocka_unit_test(test_gptq_is_the_papers),
         cmocka_unit_test(test_scales_are_weighted_by_the_diagonal),
         cmocka_unit_test(test_compensated_is_near_a_local_optimum),
