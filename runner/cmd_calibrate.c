@@ -203,9 +203,9 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_calibrate = {
     .name = "calibrate",
     .summary = "Collects what a model's layers read, from which codes are chosen",
-    .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--kind NAME] [--resize N] [--crop N]\n"
-                "    [--interpolation bicubic|bilinear] [--images N]\n"
-                "    [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
+    .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--images N] [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
     .details = "Second moments of every layer's input in the f32 model. The quantizers gptq and\n"
                "compensated choose codes by them that lose least in each layer's output. Take\n"
                "images that the quantized model is not judged on.",

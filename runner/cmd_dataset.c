@@ -144,8 +144,8 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_dataset = {
     .name = "dataset",
     .summary = "Checks a data set: classes, every image, fingerprint",
-    .synopsis = "check IMAGES [--labels FILE] [--kind NAME] [--resize N] [--crop N]\n"
-                "    [--interpolation bicubic|bilinear]",
+    .synopsis = "check IMAGES [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]",
     .details = "Reads every image, and names those that can't be decoded. Prints how many images\n"
                "and classes there are, and the first classes by name: a wrong order of classes\n"
                "costs all accuracy and is no error anywhere else. The exit status is 2 where an\n"

@@ -237,8 +237,9 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
-    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--kind NAME] [--resize N] [--crop N]\n"
-                "    [--interpolation bicubic|bilinear] [--limit N] [--threads N]\n"
+    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--limit N] [--threads N]\n"
                 "    [--format-all FORMAT | --setting FILE] [--affine f32|f16]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"

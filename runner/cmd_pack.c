@@ -59,8 +59,8 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_pack = {
     .name = "pack",
     .summary = "Decodes a data set into one HDF5 file",
-    .synopsis = "IMAGES -o FILE.h5 [--labels FILE] [--kind NAME] [--resize N] [--crop N]\n"
-                "    [--interpolation bicubic|bilinear]",
+    .synopsis = "IMAGES -o FILE.h5 [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]",
     .details = "Pixels as a model takes them, labels, and what images and classes are called.\n"
                "Images lie in the file uncompressed, each with a checksum. An image that can't\n"
                "be decoded ends it by name, and then nothing is written.",
