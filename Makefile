@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 # Headers of libraries are not ours to warn about.
 system = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(1)))
 
-LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke
+LIBRARIES := libarchive hdf5 yaml-0.1 zlib jansson libxxhash lapacke libjpeg libpng matio
 LIB_CFLAGS := $(call system,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 LIB_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 MPI_CFLAGS := $(call system,$(shell pkg-config --cflags ompi-c 2>/dev/null || \

@@ -19,9 +19,11 @@ enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 
  * file in each second more. */
 enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 5, TRY_BYTES_PER_S = 4000000 };
 
-static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader, &qsv_hdf5_reader};
+static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader,     &qsv_hdf5_reader,
+                                                        &qsv_folder_reader,  &qsv_tar_reader,
+                                                        &qsv_cifar10_reader, &qsv_cifar100_reader};
 
-enum { N_READERS = sizeof readers / sizeof *readers };
+enum { N_READERS = sizeof readers / sizeof *readers, SHOWN = 8 };
 
 struct qsv_dataset {
     const struct qsv_data_reader *reader;
@@ -64,11 +66,13 @@ static enum qsv_status recognise(const struct qsv_data_reader **out, const char 
             *out = readers[i];
             return QSV_OK;
         }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < SHOWN; i++)
         qsv_strbuf_printf(&found, " %02x", head[i]);
     enum qsv_status st = qsv_fail(
-        err, QSV_EINPUT, "%s: is neither IDX (plain or .gz) nor HDF5: its first bytes are%s", path,
-        found.text ? found.text : " missing");
+        err, QSV_EINPUT,
+        "%s: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are%s; CIFAR's files "
+        "need a format: cifar10, cifar100",
+        path, found.text ? found.text : " missing");
     qsv_strbuf_fini(&found);
     return st;
 }
@@ -76,15 +80,26 @@ static enum qsv_status recognise(const struct qsv_data_reader **out, const char 
 static enum qsv_status find_reader(const struct qsv_data_reader **out,
                                    const struct qsv_dataset_source *source, struct qsv_error *err)
 {
-    uint8_t head[8];
+    uint8_t head[QSV_HEAD_BYTES];
+    struct stat s;
     size_t n, ignored = 0;
-    enum qsv_status st = qsv_stream_peek(source->images, head, sizeof head, &n, err);
+    const bool folder = !stat(source->images, &s) && S_ISDIR(s.st_mode);
+    enum qsv_status st = QSV_OK;
+    if (!folder)
+        st = qsv_stream_peek(source->images, head, sizeof head, &n, err);
     if (!st && source->labels)
         st = qsv_stream_peek(source->labels, &(uint8_t){0}, 1, &ignored, err);
-    if (st)
-        return st;
-    return source->format ? find_by_name(out, source->images, source->format, err)
-                          : recognise(out, source->images, head, n, err);
+    if (!st && source->format)
+        st = find_by_name(out, source->images, source->format, err);
+    else if (!st && !folder)
+        st = recognise(out, source->images, head, n, err);
+    else if (!st)
+        *out = &qsv_folder_reader;
+    if (!st && (*out)->is_folder != folder)
+        st = qsv_fail(err, QSV_EINPUT, "%s: is a %s, expected a %s: its format is '%s'",
+                      source->images, folder ? "folder" : "file", folder ? "file" : "folder",
+                      (*out)->name);
+    return st;
 }
 
 static enum qsv_status check_info(struct qsv_dataset *d, struct qsv_error *err)
@@ -165,7 +180,8 @@ static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error 
     qsv_hash_add_u64(h, d->info.shape.h);
     qsv_hash_add_u64(h, d->info.shape.w);
     qsv_hash_add_u64(h, d->info.shape.c);
-    enum qsv_status st = hash_pixels(d, h, err);
+    enum qsv_status st = d->reader->hash ? d->reader->hash(d->state, d->first, d->count, h, err)
+                                         : hash_pixels(d, h, err);
     for (uint64_t i = 0; !st && i < d->count; i++)
         qsv_hash_add_u64(h, d->labels[i]);
     d->fingerprint = qsv_hash_end(h);
@@ -181,7 +197,10 @@ static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_r
     d->path = qsv_strdup(source->images);
     if (!d->path)
         return qsv_fail_memory(err, source->images);
-    enum qsv_status st = reader->open(&d->state, &d->info, source->images, source->labels, err);
+    struct qsv_dataset_source full = *source;
+    full.transform.resize = full.transform.resize ? full.transform.resize : QSV_RESIZE;
+    full.transform.crop = full.transform.crop ? full.transform.crop : QSV_CROP;
+    enum qsv_status st = reader->open(&d->state, &d->info, &full, err);
     if (!st)
         st = check_info(d, err);
     if (!st)
@@ -306,6 +325,17 @@ uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d)
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d)
 {
     return d->max_label;
+}
+
+const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label)
+{
+    return d->reader->class_name ? d->reader->class_name(d->state, label) : NULL;
+}
+
+const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i)
+{
+    assert(i < d->count);
+    return d->reader->image_name ? d->reader->image_name(d->state, d->first + i) : NULL;
 }
 
 enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,

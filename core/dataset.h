@@ -1,7 +1,8 @@
 /* Data sets: u8 pixels and a class by image number. Formats are a table of readers
  * (core/data/reader.h); docs/datasets.md describes them.
  *
- * Images are [height][width][channels], all of one size. Reading is by image number, in any order.
+ * Images are [height][width][channels], all of one size; JPEG and PNG are brought to one by a
+ * transform. Reading is by image number, in any order.
  * Not thread-safe.
  */
 #ifndef QSV_DATASET_H
@@ -11,19 +12,21 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/data/transform.h"
 #include "core/graph.h"
 
 struct qsv_dataset;
 
 struct qsv_dataset_source {
-    const char *format;    /* "idx", "hdf5", or NULL: recognised by the file's first bytes */
-    const char *images;    /* path */
+    const char *format;    /* a reader's name, or NULL: recognised by the file's first bytes */
+    const char *images;    /* path of a file or folder */
     const char *labels;    /* path; NULL where the images' file holds them */
     uint64_t first, count; /* a slice: images first .. first+count-1; count 0: to the end */
+    struct qsv_transform transform; /* of JPEG and PNG; sizes of 0: QSV_RESIZE, QSV_CROP */
 };
 
 /* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. Reads every
- * label and pixel of the slice, for the fingerprint. */
+ * label and pixel of the slice, or the bytes of JPEG and PNG files, for the fingerprint. */
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err);
 /* The same for files that were opened like that before, by this process or another: reads no pixel,
@@ -40,11 +43,16 @@ enum qsv_status qsv_dataset_share(struct qsv_dataset *d, struct qsv_error *err);
 
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
-/* A hash over format-independent contents: shape, every pixel and label of the slice, in order. Not
- * of one that was opened again. */
+/* A hash over format-independent contents: shape, every pixel and label of the slice, in order; of
+ * JPEG and PNG their files and the transform in place of pixels. Not of one that was opened again.
+ */
 uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
 /* The largest label of the slice. */
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
+/* What a class is called; NULL where nothing says. */
+const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label);
+/* What image i < count is called; NULL where it has no name. */
+const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i);
 
 /* pixels [h][w][c] of image i < count (of the slice) and its label; either pointer may be NULL. */
 enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,

@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/strbuf.h"
 #include "core/cost.h"
+#include "core/data/transform.h"
 #include "core/format.h"
 #include "core/quantizer.h"
 #include "jobs/metrics.h"
@@ -25,6 +26,7 @@ struct qsv_spec_images { /* dataset:, calibration: */
     char *format;        /* NULL: recognised */
     char *images, *labels;
     uint64_t first, count; /* count 0: to the end */
+    struct qsv_transform transform;
 };
 
 struct qsv_spec_texts { /* a list of texts */

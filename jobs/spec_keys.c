@@ -21,6 +21,8 @@ static const char *const granularities[] = {
     [QSV_BY_LAYER] = "layer", [QSV_BY_BLOCK] = "block", [QSV_BY_STAGE] = "stage", NULL};
 static const char *const scale_rules[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse", NULL};
 static const char *const affines[] = {[QSV_F32] = "f32", [QSV_F16] = "f16", NULL};
+static const char *const interpolations[] = {
+    [QSV_BICUBIC] = "bicubic", [QSV_BILINEAR] = "bilinear", NULL};
 static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
 
 const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
@@ -31,7 +33,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "the network: a model file that `qsvit import` wrote"},
 
     {"dataset.format", TEXT(dataset.format), .absent = "recognised",
-     .help = "kind of data set: idx or hdf5"},
+     .help = "kind of data set: idx, hdf5, folder, tar, cifar10, cifar100"},
     {"dataset.images", PATH(dataset.images), .required = true,
      .help = "the images that judge: what is selected is measured on all of them"},
     {"dataset.labels", PATH(dataset.labels), .absent = "none",
@@ -40,9 +42,17 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "number of the first image to take"},
     {"dataset.count", COUNT(dataset.count, 0, MAX_U32), .unit = "images", .standard = "0",
      .help = "how many to take; 0: to the end"},
+    {"dataset.resize", COUNT32(dataset.transform.resize, 1, QSV_MAX_RESIZE), .unit = "pixels",
+     .standard = "256", .help = "of JPEG and PNG images: what the short side is resized to"},
+    {"dataset.crop", COUNT32(dataset.transform.crop, 1, QSV_MAX_RESIZE), .unit = "pixels",
+     .standard = "224", .help = "then a square of this side is cut out of the middle"},
+    {"dataset.interpolation", .type = QSV_KEY_CHOICE,
+     .offset = FIELD(dataset.transform.interpolation), .choices = interpolations,
+     .standard = "bicubic",
+     .help = "what the resized image is computed by, antialiased as Pillow does it"},
 
     {"calibration.format", TEXT(calibration.format), .absent = "recognised",
-     .help = "kind of data set: idx or hdf5"},
+     .help = "kind of data set: idx, hdf5, folder, tar, cifar10, cifar100"},
     {"calibration.images", PATH(calibration.images), .required = true,
      .help =
          "the images that the search decides by; without calibration: it uses the judging ones"},
@@ -52,6 +62,15 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "number of the first image to take"},
     {"calibration.count", COUNT(calibration.count, 0, MAX_U32), .unit = "images", .standard = "0",
      .help = "how many to take; 0: to the end"},
+    {"calibration.resize", COUNT32(calibration.transform.resize, 1, QSV_MAX_RESIZE),
+     .unit = "pixels", .standard = "256",
+     .help = "of JPEG and PNG images: what the short side is resized to"},
+    {"calibration.crop", COUNT32(calibration.transform.crop, 1, QSV_MAX_RESIZE), .unit = "pixels",
+     .standard = "224", .help = "then a square of this side is cut out of the middle"},
+    {"calibration.interpolation", .type = QSV_KEY_CHOICE,
+     .offset = FIELD(calibration.transform.interpolation), .choices = interpolations,
+     .standard = "bicubic",
+     .help = "what the resized image is computed by, antialiased as Pillow does it"},
 
     {"search.strategy", .type = QSV_KEY_STRATEGY, .offset = FIELD(search.strategy),
      .standard = "qsvit", .help = "how settings are searched"},

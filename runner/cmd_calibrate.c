@@ -9,11 +9,13 @@
 #include "runner/calibrate.h"
 #include "runner/commands.h"
 #include "runner/export.h"
+#include "runner/image_options.h"
 #include "runner/quantizers.h"
 
 struct values {
     const char *spec, *model, *dataset, *labels, *output, *bank, *quantizer;
     uint64_t images;
+    struct qsv_image_options how;
 };
 
 #define AT(field) offsetof(struct values, field)
@@ -24,9 +26,10 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_TEXT, "model", 'm', "MODEL", AT(model), false, NULL, 0,
      "the model to quantize, as import wrote it"},
     {QSV_OPTION_TEXT, "dataset", 'd', "FILE", AT(dataset), false, NULL, 0,
-     "images: an HDF5 file with `images` and `labels`, or IDX images with --labels"},
+     "images: an HDF5 or IDX file, CIFAR's files, JPEG and PNG in a folder or a tar archive"},
     {QSV_OPTION_TEXT, "labels", 0, "FILE", AT(labels), false, NULL, 0,
-     "labels in a file of their own (IDX)"},
+     "labels in a file of their own: IDX, ImageNet's development kit, Kaggle's or another CSV"},
+    QSV_IMAGE_OPTIONS(AT(how)),
     {QSV_OPTION_COUNT, "images", 'n', "N", AT(images), false, "1024", 0,
      "how many images, spread evenly over the file"},
     {QSV_OPTION_TEXT, "output", 'o', "STATS.h5", AT(output), false, NULL, 0,
@@ -52,14 +55,13 @@ static enum qsv_status find_source(struct source *out, const struct values *v,
     *out =
         (struct source){.model = v->model, .images = {.images = v->dataset, .labels = v->labels}};
     if (!v->spec)
-        return QSV_OK;
+        return qsv_image_options_apply(&v->how, &out->images, err);
     enum qsv_status st = qsv_spec_read(&out->spec, v->spec, err);
     if (st)
         return st;
     const struct qsv_spec *s = out->spec;
-    const struct qsv_spec_images *i = s->has_calibration ? &s->calibration : &s->dataset;
     out->model = s->model;
-    out->images = (struct qsv_dataset_source){i->format, i->images, i->labels, i->first, i->count};
+    out->images = qsv_images_source(s->has_calibration ? &s->calibration : &s->dataset);
     return QSV_OK;
 }
 
@@ -201,8 +203,9 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_calibrate = {
     .name = "calibrate",
     .summary = "Collects what a model's layers read, from which codes are chosen",
-    .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--images N]\n"
-                "    [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
+    .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--images N] [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
     .details = "Second moments of every layer's input in the f32 model. The quantizers gptq and\n"
                "compensated choose codes by them that lose least in each layer's output. Take\n"
                "images that the quantized model is not judged on.",

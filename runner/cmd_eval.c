@@ -7,6 +7,7 @@
 #include "core/h5.h"
 #include "runner/commands.h"
 #include "runner/formats.h"
+#include "runner/image_options.h"
 #include "runner/loaded.h"
 #include "runner/measure.h"
 #include "schedulers/cores.h"
@@ -18,6 +19,7 @@ struct values {
     unsigned scale, affine;
     const char *logits, *trace;
     bool firing_rates;
+    struct qsv_image_options how;
 };
 
 #define AT(field) offsetof(struct values, field)
@@ -26,10 +28,11 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_TEXT, "model", 'm', "MODEL", AT(model), true, NULL, 0,
      "model file, as import, quantize or export wrote it"},
     {QSV_OPTION_TEXT, "dataset", 'd', "FILE", AT(dataset), false, NULL, 0,
-     "images: an HDF5 file with `images` and `labels`, or IDX images with --labels"},
+     "images: an HDF5 or IDX file, CIFAR's files, JPEG and PNG in a folder or a tar archive"},
     {QSV_OPTION_TEXT, "images", 0, "FILE", AT(images), false, NULL, 0, "the same as --dataset"},
     {QSV_OPTION_TEXT, "labels", 0, "FILE", AT(labels), false, NULL, 0,
-     "labels in a file of their own (IDX)"},
+     "labels in a file of their own: IDX, ImageNet's development kit, Kaggle's or another CSV"},
+    QSV_IMAGE_OPTIONS(AT(how)),
     {QSV_OPTION_COUNT, "limit", 0, "N", AT(limit), false, NULL, 0,
      "only the first N images of the file"},
     {QSV_OPTION_COUNT, "threads", 0, "N", AT(threads), false, NULL, 1024,
@@ -100,7 +103,9 @@ static enum qsv_status open_images(struct qsv_images *images, const struct value
     struct qsv_dataset_source source = {.images = v->dataset ? v->dataset : v->images,
                                         .labels = v->labels};
     struct qsv_dataset *d;
-    enum qsv_status st = limit_slice(&source, v->limit, err);
+    enum qsv_status st = qsv_image_options_apply(&v->how, &source, err);
+    if (!st)
+        st = limit_slice(&source, v->limit, err);
     if (!st)
         st = qsv_dataset_open(&d, &source, err);
     return st ? st : qsv_images_init(images, d, model, err);
@@ -232,7 +237,9 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_eval = {
     .name = "eval",
     .summary = "Runs one model on one data set",
-    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--limit N] [--threads N]\n"
+    .synopsis = "-m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--limit N] [--threads N]\n"
                 "    [--format-all FORMAT | --setting FILE] [--affine f32|f16]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"

@@ -9,6 +9,12 @@ static size_t bytes_of(struct qsv_shape s)
     return (size_t)s.c * s.h * s.w;
 }
 
+struct qsv_dataset_source qsv_images_source(const struct qsv_spec_images *s)
+{
+    return (struct qsv_dataset_source){s->format, s->images, s->labels,
+                                       s->first,  s->count,  s->transform};
+}
+
 enum qsv_status qsv_images_init(struct qsv_images *v, struct qsv_dataset *dataset,
                                 const struct qsv_model *model, struct qsv_error *err)
 {

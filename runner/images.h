@@ -4,6 +4,7 @@
 
 #include "core/dataset.h"
 #include "core/model.h"
+#include "jobs/spec.h"
 
 struct qsv_images {
     struct qsv_dataset *dataset;
@@ -11,6 +12,9 @@ struct qsv_images {
     uint32_t factor;        /* what images are enlarged by */
     uint8_t *original;      /* one image as it lies in the data set; NULL where factor is 1 */
 };
+
+/* What a spec says of images; its texts stay the spec's. */
+struct qsv_dataset_source qsv_images_source(const struct qsv_spec_images *s);
 
 /* Checks that the data set suits the model; takes it over, also on failure. */
 enum qsv_status qsv_images_init(struct qsv_images *v, struct qsv_dataset *dataset,

@@ -13,7 +13,7 @@
 static enum qsv_status open_images(struct qsv_images *out, const struct qsv_spec_images *s,
                                    const struct qsv_model *model, struct qsv_error *err)
 {
-    struct qsv_dataset_source source = {s->format, s->images, s->labels, s->first, s->count};
+    const struct qsv_dataset_source source = qsv_images_source(s);
     struct qsv_dataset *d;
     enum qsv_status st = qsv_dataset_open(&d, &source, err);
     return st ? st : qsv_images_init(out, d, model, err);

@@ -26,6 +26,9 @@ zlib1g-dev              build            library zlib
 libjansson-dev          build            library jansson
 libxxhash-dev           build            library libxxhash
 liblapacke-dev          build            library lapacke
+libjpeg-dev             build            library libjpeg
+libpng-dev              build            library libpng
+libmatio-dev            build            library matio
 libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka

@@ -178,9 +178,10 @@ static enum qsv_status open_both(struct hdf5 *x, struct qsv_data_info *info, str
     return QSV_OK;
 }
 
-static enum qsv_status open_hdf5(void **state, struct qsv_data_info *info, const char *images,
-                                 const char *labels, struct qsv_error *err)
+static enum qsv_status open_hdf5(void **state, struct qsv_data_info *info,
+                                 const struct qsv_dataset_source *source, struct qsv_error *err)
 {
+    const char *images = source->images, *labels = source->labels;
     *state = NULL;
     if (labels)
         return qsv_fail(err, QSV_EINPUT,

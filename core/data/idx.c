@@ -119,9 +119,10 @@ static enum qsv_status read_both(struct idx *x, struct qsv_data_info *info, cons
     return QSV_OK;
 }
 
-static enum qsv_status open_idx(void **state, struct qsv_data_info *info, const char *images,
-                                const char *labels, struct qsv_error *err)
+static enum qsv_status open_idx(void **state, struct qsv_data_info *info,
+                                const struct qsv_dataset_source *source, struct qsv_error *err)
 {
+    const char *images = source->images, *labels = source->labels;
     *state = NULL;
     if (!labels)
         return qsv_fail(err, QSV_EINPUT, "%s: IDX images need a file of labels too", images);

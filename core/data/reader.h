@@ -1,7 +1,8 @@
-/* Readers of data set files: one row of core/dataset.c's table each.
+/* Readers of data sets: one row of core/dataset.c's table each.
  *
- * The caller has checked that both paths are regular files, and checks counts and shapes that a
- * reader reports against its own limits before it reads anything. Errors name the file.
+ * The caller has checked that images are a regular file, or a folder for a reader of folders, and
+ * that labels are a regular file; it checks counts and shapes that a reader reports against its own
+ * limits before it reads anything. Errors name the file.
  */
 #ifndef QSV_DATA_READER_H
 #define QSV_DATA_READER_H
@@ -11,10 +12,12 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/dataset.h"
 #include "core/graph.h"
 
 /* What a bit of deflated data can stand for at most: a file that claims more lies. */
-enum { QSV_DEFLATE_RATIO = 1032 };
+enum { QSV_DEFLATE_RATIO = 1032, QSV_HEAD_BYTES = 512 };
 
 struct qsv_data_info {
     uint64_t count;
@@ -24,16 +27,23 @@ struct qsv_data_info {
 
 struct qsv_data_reader {
     const char *name;
-    bool fragile; /* a hostile file may crash the library that reads it: tried in a child first */
-    bool (*recognise)(const uint8_t *head, size_t n); /* by the file's first bytes */
-    /* labels: path or NULL. On failure *state is NULL and there is nothing to close. */
-    enum qsv_status (*open)(void **state, struct qsv_data_info *info, const char *images,
-                            const char *labels, struct qsv_error *err);
+    bool fragile;   /* a hostile file may crash the library that reads it: tried in a child first */
+    bool is_folder; /* its images are one; it is the reader of all folders */
+    /* By the file's first bytes, QSV_HEAD_BYTES of them where there are as many. */
+    bool (*recognise)(const uint8_t *head, size_t n);
+    /* The slice is the caller's matter. On failure *state is NULL and there is nothing to close. */
+    enum qsv_status (*open)(void **state, struct qsv_data_info *info,
+                            const struct qsv_dataset_source *source, struct qsv_error *err);
     /* Images first .. first+n-1, all below count, n >= 1; pixels [n][h][w][c], or labels [n]. */
     enum qsv_status (*read_pixels)(void *state, uint64_t first, size_t n, uint8_t *pixels,
                                    struct qsv_error *err);
     enum qsv_status (*read_labels)(void *state, uint64_t first, size_t n, uint16_t *labels,
                                    struct qsv_error *err);
+    /* Adds what images first .. first+n-1 are made of, in place of their pixels; NULL: pixels. */
+    enum qsv_status (*hash)(void *state, uint64_t first, uint64_t n, struct qsv_hash *h,
+                            struct qsv_error *err);
+    const char *(*class_name)(void *state, uint32_t label); /* or NULL, either */
+    const char *(*image_name)(void *state, uint64_t i);     /* the same */
     void (*close)(void *state);
     /* See qsv_dataset_share; NULL where a data set is not kept in memory. */
     enum qsv_status (*share)(void *state, uint64_t key, struct qsv_error *err);
@@ -41,5 +51,9 @@ struct qsv_data_reader {
 
 extern const struct qsv_data_reader qsv_idx_reader;
 extern const struct qsv_data_reader qsv_hdf5_reader;
+extern const struct qsv_data_reader qsv_folder_reader;
+extern const struct qsv_data_reader qsv_tar_reader;
+extern const struct qsv_data_reader qsv_cifar10_reader;
+extern const struct qsv_data_reader qsv_cifar100_reader;
 
 #endif

@@ -4,12 +4,12 @@
 
 expect 'help' 0 "$QSVIT" help
 commands=$(printf '%s\n' "$out" | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-for command in run compare submit logs cancel headway import inspect calibrate quantize eval export query status diff verify repair bench synth simulate \
+for command in run compare submit logs cancel headway import inspect dataset pack calibrate quantize eval export query status diff verify repair bench synth simulate \
     doctor help man version; do
     holds "help lists $command" "  $command "
 done
 out=$commands
-same 'help lists nothing else' 24 "$(printf '%s\n' "$commands" | wc -l)"
+same 'help lists nothing else' 26 "$(printf '%s\n' "$commands" | wc -l)"
 for command in $commands; do
     expect "$command --help" 0 "$QSVIT" "$command" --help
     holds "$command --help begins with usage" "usage: qsvit $command"

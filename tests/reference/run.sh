@@ -84,6 +84,22 @@ random "one time step, two channels, deep ends" 2 1 2 64 --embed 12 20 36 44 --c
 random "distillation head, three channels" 4 2 3 48 --embed 16 24 40 56 --classes 7 --depths 2 1 --kd --seed 6
 random "in the published files' manner" 8 3 1 40 --embed 8 16 32 40 --classes 5 --depths 3 2 --published --seed 7
 
+# ImageNet's transform: every pixel of photographs' sizes within 1 of torchvision's, 99 % equal.
+need "image files" "$PYTHON" $ref/make_images.py "$TMP/photos"
+need "torchvision's pixels" "$PYTHON" $ref/preprocess.py "$TMP/photos" "$TMP/theirs.h5"
+need "our pixels" "$QSVIT" pack "$TMP/photos" -o "$TMP/ours.h5"
+run "$PYTHON" -c "
+import h5py, numpy as np
+a, b = (h5py.File(f'$TMP/{f}.h5') for f in ('ours', 'theirs'))
+off = np.abs(a['images'][:].astype(int) - b['images'][:])
+print(f'{100 * (off == 0).mean():.2f} % of the pixels of {len(off)} images equal, largest difference {off.max()}')
+exit(not ((a['labels'][:] == b['labels'][:]).all() and off.max() <= 1 and (off == 0).mean() >= 0.99))"
+if [ "$status" = 0 ]; then
+    pass "ImageNet's transform: $out"
+else
+    fail "ImageNet's transform" "$out" "$err"
+fi
+
 need "PyTorch's answers" "$PYTHON" $ref/make_golden.py "$TMP/default.pth" "$TMP/golden.h5" --images 256 \
     --idx $fashion-images-idx3-ubyte.gz $fashion-labels-idx1-ubyte.gz
 need "our answers" "$QSVIT" eval -m $default "${fmnist[@]}" --limit 256 --logits "$TMP/logits.h5"

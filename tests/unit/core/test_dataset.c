@@ -14,7 +14,7 @@
 static struct qsv_dataset_source good_idx(void)
 {
     write_good_idx();
-    return (struct qsv_dataset_source){NULL, in_folder("images"), in_folder("labels"), 0, 0};
+    return (struct qsv_dataset_source){NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}};
 }
 
 static uint64_t fingerprint_of(const struct qsv_dataset_source *s)
@@ -53,7 +53,7 @@ static void test_slices(void **state)
     write_hdf5("slices.h5", 10, 5);
     for (int hdf5 = 0; hdf5 < 2; hdf5++) {
         if (hdf5)
-            s = (struct qsv_dataset_source){"hdf5", in_folder("slices.h5"), NULL, 0, 0};
+            s = (struct qsv_dataset_source){"hdf5", in_folder("slices.h5"), NULL, 0, 0, {0}};
         for (s.first = 0; s.first < N_IMAGES; s.first++)
             for (s.count = 0; s.count <= N_IMAGES - s.first; s.count++) {
                 struct qsv_dataset *d = open_good(&s);
@@ -102,7 +102,7 @@ static void test_fingerprint_is_of_the_contents(void **state)
 {
     (void)state;
     struct qsv_dataset_source s = good_idx();
-    struct qsv_dataset_source h = {NULL, in_folder("same.h5"), NULL, 0, 0};
+    struct qsv_dataset_source h = {NULL, in_folder("same.h5"), NULL, 0, 0, {0}};
     uint64_t expected[4 + N_IMAGES] = {N_IMAGES, HEIGHT, WIDTH, 1}, all = fingerprint_of(&s);
     uint8_t bytes[200], flat[200];
 
@@ -132,7 +132,8 @@ static void test_fingerprint_is_of_the_contents(void **state)
 /* Of IDX the pixels are shared; HDF5 is read image by image, there is nothing to share. */
 static void test_shared(void **state)
 {
-    struct qsv_dataset_source sources[] = {good_idx(), {NULL, in_folder("same.h5"), NULL, 0, 0}};
+    struct qsv_dataset_source sources[] = {good_idx(),
+                                           {NULL, in_folder("same.h5"), NULL, 0, 0, {0}}};
     (void)state;
     write_hdf5("same.h5", 10, 5);
     for (int k = 0; k < 2; k++) {
@@ -158,7 +159,7 @@ static void test_shared(void **state)
 static void test_open_again(void **state)
 {
     (void)state;
-    struct qsv_dataset_source s = {NULL, in_folder("again.h5"), NULL, 1, 2};
+    struct qsv_dataset_source s = {NULL, in_folder("again.h5"), NULL, 1, 2, {0}};
     struct qsv_dataset *d = NULL;
     uint8_t pixels[HEIGHT * WIDTH];
     uint32_t label;
@@ -182,11 +183,13 @@ static void test_what_is_no_data_set(void **state)
     assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
 
     s.images = in_folder("text");
-    expect_refused(&s, "text: is neither IDX (plain or .gz) nor HDF5: its first bytes are 69 6d 61 "
-                       "67 65 73 21");
-    s.images = in_folder("empty");
     expect_refused(&s,
-                   "empty: is neither IDX (plain or .gz) nor HDF5: its first bytes are missing");
+                   "text: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are 69 "
+                   "6d 61 67 65 73 21; CIFAR's files need a format: cifar10, cifar100");
+    s.images = in_folder("empty");
+    expect_refused(
+        &s, "empty: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are missing; "
+            "CIFAR's files need a format: cifar10, cifar100");
     s.images = in_folder("missing");
     expect_refused(&s, "missing: cannot open: No such file or directory");
     s.images = in_folder("fifo");
@@ -194,18 +197,19 @@ static void test_what_is_no_data_set(void **state)
     s.format = "hdf5";
     expect_refused(&s, "fifo: not a regular file");
     s.images = in_folder(".");
-    expect_refused(&s, ".: not a regular file");
+    expect_refused(&s, ".: is a folder, expected a file: its format is 'hdf5'");
     s = good_idx();
     s.labels = in_folder("fifo");
     expect_refused(&s, "fifo: not a regular file");
     s = good_idx();
     s.format = "jpeg";
-    expect_refused(&s, "images: unknown data set format 'jpeg', expected one of idx, hdf5");
+    expect_refused(&s, "images: unknown data set format 'jpeg', expected one of idx, hdf5, folder, "
+                       "tar, cifar10, cifar100");
     s.format = "hdf5";
     s.labels = NULL;
     struct qsv_dataset *d;
     assert_int_equal(qsv_dataset_open(&d, &s, NULL), QSV_EINPUT);
-    s = (struct qsv_dataset_source){"idx", in_folder("some.h5"), in_folder("labels"), 0, 0};
+    s = (struct qsv_dataset_source){"idx", in_folder("some.h5"), in_folder("labels"), 0, 0, {0}};
     write_hdf5("some.h5", 0, 0);
     expect_refused(&s, "some.h5: begins with 89 48 44 46, expected 00 00 08 03 or 04: IDX images");
 }
@@ -272,7 +276,8 @@ static void test_enlarge(void **state)
 static void test_out_of_memory_at_every_allocation(void **state)
 {
     (void)state;
-    struct qsv_dataset_source sources[] = {good_idx(), {NULL, in_folder("memory.h5"), NULL, 0, 0}};
+    struct qsv_dataset_source sources[] = {good_idx(),
+                                           {NULL, in_folder("memory.h5"), NULL, 0, 0, {0}}};
     write_hdf5("memory.h5", 10, 5);
     for (int i = 0; i < 2; i++) {
         int failures = 0;

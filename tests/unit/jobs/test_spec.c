@@ -233,6 +233,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->n_pins, 0);
     assert_memory_equal(&s->energy, &qsv_energy_default, sizeof s->energy);
     assert_int_equal(s->shard_images, 128);
+    assert_int_equal(s->dataset.transform.resize, 256);
+    assert_int_equal(s->dataset.transform.crop, 224);
+    assert_int_equal(s->dataset.transform.interpolation, QSV_BICUBIC);
     assert_int_equal(s->ranks, 0);
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
@@ -262,8 +265,11 @@ static void test_every_key(void **state)
     (void)state;
     static const char text[] =
         "run: /abs/r\nmodel: ../m.h5\nranks: 7\nthreads: 3\ntask_seconds: .5\nshard_images: 64\n"
-        "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6}\n"
-        "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8}\n"
+        "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6, resize: 4096, crop: "
+        "15,\n"
+        "  interpolation: bilinear}\n"
+        "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8, resize: 16,\n"
+        "  crop: 17, interpolation: bicubic}\n"
         "search: {strategy: random, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, selection_images: 16, candidates: 11,\n"
         "  max_rounds: 12, beam_width: 64, drift_images: 17, max_drift: 0.75,\n"
@@ -296,6 +302,12 @@ static void test_every_key(void **state)
     assert_true(s->worker_timeout_s == 45);
     assert_true(s->flush_interval_s == 1.5);
     assert_int_equal(s->shard_images, 64);
+    assert_int_equal(s->dataset.transform.resize, 4096);
+    assert_int_equal(s->dataset.transform.crop, 15);
+    assert_int_equal(s->dataset.transform.interpolation, QSV_BILINEAR);
+    assert_int_equal(s->calibration.transform.resize, 16);
+    assert_int_equal(s->calibration.transform.crop, 17);
+    assert_int_equal(s->calibration.transform.interpolation, QSV_BICUBIC);
     assert_string_equal(s->dataset.format, "hdf5");
     assert_string_equal(s->dataset.labels, "d/l");
     assert_int_equal(s->dataset.first, 5);
@@ -335,7 +347,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 19);
+    assert_int_equal(s->pins[2].line, 21);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;

@@ -1,0 +1,148 @@
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/base/alloc.h"
+#include "core/h5.h"
+#include "core/pack.h"
+#include "tests/unit/core/dataset_files.h"
+#include "tests/unit/core/image_files.h"
+
+static const struct qsv_dataset_source images = {.images = IMAGE_FOLDER,
+                                                 .transform = {48, 40, QSV_BICUBIC}};
+enum { BYTES = 40 * 40 * 3 };
+
+static bool count_down(void *left)
+{
+    return --*(int *)left < 0;
+}
+
+static enum qsv_status pack(const char *name, const struct qsv_dataset_source *s, int images_left,
+                            struct qsv_error *err)
+{
+    struct qsv_dataset *d = open_good(s);
+    enum qsv_status st = qsv_pack(in_folder(name), d, count_down, &images_left, err);
+    qsv_dataset_close(d);
+    return st;
+}
+
+static void expect_texts(hid_t file, const char *name, hsize_t n, const char *first,
+                         const char *last)
+{
+    hsize_t dims[1];
+    void *data;
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 100);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    assert_int_equal(qsv_h5_read(file, name, type, 100, 1, dims, 1 << 20, &data, NULL), QSV_OK);
+    assert_int_equal(dims[0], n);
+    assert_string_equal(data, first);
+    assert_string_equal((char *)data + 100 * (n - 1), last);
+    H5Tclose(type);
+    free(data);
+}
+
+static void test_is_the_same_data_set(void **state)
+{
+    (void)state;
+    struct qsv_error err;
+    if (pack("packed.h5", &images, 100, &err))
+        fail_msg("%s", err.text);
+    const struct qsv_dataset_source packed = {.images = in_folder("packed.h5")};
+    struct qsv_dataset *a = open_good(&images), *b = open_good(&packed);
+    static uint8_t x[BYTES], y[BYTES];
+    assert_int_equal(qsv_dataset_count(b), N_IMAGE_FILES);
+    assert_int_equal(qsv_dataset_shape(b).w, 40);
+    for (uint64_t i = 0; i < N_IMAGE_FILES; i++) {
+        uint32_t k, l;
+        assert_int_equal(qsv_dataset_read(a, i, x, &k, NULL), QSV_OK);
+        assert_int_equal(qsv_dataset_read(b, i, y, &l, NULL), QSV_OK);
+        assert_memory_equal(x, y, BYTES);
+        assert_int_equal(k, l);
+    }
+    hid_t file;
+    char *fingerprint, expected[20];
+    assert_int_equal(qsv_h5_open(&file, packed.images, NULL), QSV_OK);
+    expect_texts(file, "paths", N_IMAGE_FILES, image_files[0], image_files[N_IMAGE_FILES - 1]);
+    expect_texts(file, "classes", 3, "n01440764", "n03445777");
+    assert_int_equal(qsv_h5_get_string(file, "source_fingerprint", &fingerprint, NULL), QSV_OK);
+    snprintf(expected, sizeof expected, "%016llx", (unsigned long long)qsv_dataset_fingerprint(a));
+    assert_string_equal(fingerprint, expected);
+    free(fingerprint);
+    H5Fclose(file);
+    qsv_dataset_close(a);
+    qsv_dataset_close(b);
+}
+
+/* One wrong bit in an image's chunk: its checksum finds it, and the image is named. */
+static void test_damage_is_found(void **state)
+{
+    (void)state;
+    struct qsv_error err;
+    assert_int_equal(pack("damaged.h5", &images, 100, &err), QSV_OK);
+    static uint8_t pixels[BYTES];
+    struct qsv_dataset *d = open_good(&images);
+    assert_int_equal(qsv_dataset_read(d, 5, pixels, NULL, NULL), QSV_OK);
+    qsv_dataset_close(d);
+    uint8_t *data;
+    size_t n;
+    assert_int_equal(qsv_file_read(&data, &n, in_folder("damaged.h5"), 1 << 22, NULL), QSV_OK);
+    uint8_t *at = memmem(data, n, pixels, BYTES);
+    assert_non_null(at);
+    at[1000] ^= 4;
+    write_bytes("damaged.h5", data, n);
+    free(data);
+    const struct qsv_dataset_source packed = {.images = in_folder("damaged.h5")};
+    assert_int_equal(qsv_dataset_open(&d, &packed, &err), QSV_EINPUT);
+    assert_non_null(strstr(err.text, "dataset 'images' cannot be read: damaged or cut off"));
+    assert_int_equal(qsv_dataset_open_again(&d, &packed, &err), QSV_OK);
+    assert_int_equal(qsv_dataset_read(d, 4, pixels, NULL, NULL), QSV_OK);
+    assert_int_equal(qsv_dataset_read(d, 5, pixels, NULL, &err), QSV_EINPUT);
+    assert_non_null(strstr(err.text, "rows 5 to 5 of dataset 'images'"));
+    assert_int_equal(qsv_dataset_read(d, 6, pixels, NULL, NULL), QSV_OK);
+    qsv_dataset_close(d);
+}
+
+static void expect_nothing_left(const char *name)
+{
+    DIR *d = opendir(folder);
+    for (struct dirent *e; (e = readdir(d));)
+        assert_int_not_equal(strncmp(e->d_name, name, strlen(name)), 0);
+    closedir(d);
+}
+
+static void test_stops_and_failures_leave_nothing(void **state)
+{
+    (void)state;
+    struct qsv_error err;
+    char text[300];
+    assert_int_equal(pack("stopped.h5", &images, 7, &err), QSV_ESTOPPED);
+    snprintf(text, sizeof text, "%s: stopped after 7 images, nothing is left",
+             in_folder("stopped.h5"));
+    assert_string_equal(err.text, text);
+    expect_nothing_left("stopped.h5");
+
+    for (long at = 1; at < 12; at++) {
+        struct qsv_dataset *d = open_good(&images);
+        int left = 100;
+        qsv_alloc_fail_at(at);
+        enum qsv_status st = qsv_pack(in_folder("memory.h5"), d, count_down, &left, NULL);
+        qsv_alloc_fail_at(0);
+        assert_int_equal(st, QSV_ENOMEM);
+        expect_nothing_left("memory.h5");
+        qsv_dataset_close(d);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_is_the_same_data_set),
+        cmocka_unit_test(test_damage_is_found),
+        cmocka_unit_test(test_stops_and_failures_leave_nothing),
+    };
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
+}
