@@ -260,7 +260,6 @@ static hid_t creation_list(const struct qsv_h5_layout *l, size_t element_size)
     }
     H5Pset_fletcher32(list);
     H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
-    H5Pset_obj_track_times(list, false); /* the same contents, the same bytes */
     return list;
 }
 
@@ -283,6 +282,15 @@ enum qsv_status qsv_h5_write(hid_t loc, const char *name, hid_t file_type, hid_t
     H5Pclose(list);
     H5Sclose(space);
     return ok ? QSV_OK : QSV_EIO;
+}
+
+hid_t qsv_h5_create_group(hid_t loc, const char *name)
+{
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(list, false);
+    hid_t group = H5Gcreate2(loc, name, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Pclose(list);
+    return group;
 }
 
 enum qsv_status qsv_h5_open_dataset(hid_t *dataset, hid_t loc, const char *name, unsigned rank,

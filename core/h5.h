@@ -58,6 +58,10 @@ enum qsv_status qsv_h5_write(hid_t loc, const char *name, hid_t file_type, hid_t
                              const struct qsv_h5_layout *layout, const void *data,
                              struct qsv_error *err);
 
+/* A group that does not remember when it was made: the same contents, the same bytes. Below 0:
+ * failed.
+ */
+hid_t qsv_h5_create_group(hid_t loc, const char *name);
 /* Opens dataset `name`; checks that it has `rank` dimensions and gives them. Close with H5Dclose.
  */
 enum qsv_status qsv_h5_open_dataset(hid_t *dataset, hid_t loc, const char *name, unsigned rank,

@@ -58,7 +58,7 @@ static enum qsv_status write_moments(hid_t file, const struct qsv_statistics *s,
                                      struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
-    hid_t group = H5Gcreate2(file, "moments", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = qsv_h5_create_group(file, "moments");
     for (size_t i = 0; !st && i < s->model->graph.n_layers; i++) {
         const struct qsv_layer_moments *m = &s->layers[i];
         const struct qsv_h5_layout layout = {

@@ -56,7 +56,7 @@ static enum qsv_status write_records(hid_t file, const struct qsv_ledger *l,
                                      struct qsv_error *err)
 {
     enum qsv_status st = qsv_table_write(file, &qsv_evaluation_table, rows, n, false, err);
-    hid_t group = H5Gcreate2(file, "records", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = qsv_h5_create_group(file, "records");
     if (!st)
         st = write_answers(file, rows, n, err);
     if (!st)

@@ -86,7 +86,7 @@ static enum qsv_status write_evaluations(hid_t file, const struct qsv_view *v,
         return qsv_fail_memory(err, "records");
     for (size_t i = 0; i < n; i++)
         rows[i] = *v->evaluations[i];
-    hid_t group = H5Gcreate2(file, "records", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = qsv_h5_create_group(file, "records");
     enum qsv_status st = qsv_table_write(file, &qsv_evaluation_table, rows, n, true, err);
     if (!st)
         st = qsv_h5_set_string(group, "title",
