@@ -1,5 +1,6 @@
 #include "jobs/strategies/curve.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,26 +74,33 @@ static void end(struct replay *r)
     qsv_selection_fini(&r->selection);
 }
 
-static const struct qsv_pool_entry *nearer(const struct qsv_qsvit *q, const struct qsv_pool *p,
-                                           double kl, const struct qsv_pool_entry *found)
+struct nearest {
+    const struct qsv_metrics *metrics; /* NULL: none yet */
+    double distance;
+};
+
+static void find_nearest(struct nearest *n, const struct qsv_qsvit *q, const struct qsv_pool *p,
+                         double kl)
 {
     for (size_t i = 0; i < p->n_measured; i++) {
-        const struct qsv_pool_entry *e = &p->entries[i];
-        const double distance = fabs(qsv_outlook_kl(&q->outlook, e->formats) - kl);
-        if (!found || distance < fabs(qsv_outlook_kl(&q->outlook, found->formats) - kl))
-            found = e;
+        const double own = qsv_outlook_kl(&q->outlook, p->entries[i].formats);
+        const double distance = fabs(log(own / fmax(kl, DBL_MIN)));
+        if (own > 0 && (!n->metrics || distance < n->distance))
+            *n = (struct nearest){&p->entries[i].metrics, distance};
     }
-    return found;
 }
 
-/* The standard error that a drop has on all judging images. */
+/* The standard error that a drop has on all judging images: that of the setting next to it, the
+ * baseline's, which is 0, apart. */
 static double error_at(const struct qsv_qsvit *q, double kl)
 {
     const struct qsv_evaluator *e = q->search.evaluator;
-    const struct qsv_pool_entry *near = nearer(q, &q->final, kl, nearer(q, &q->decided, kl, NULL));
-    const double n = (double)near->metrics.n_images;
+    struct nearest near = {NULL, 0};
+    find_nearest(&near, q, &q->decided, kl);
+    find_nearest(&near, q, &q->final, kl);
+    const double n = (double)near.metrics->n_images;
     const double all = e->count ? (double)e->count(e->context, QSV_JUDGE, 0) : n;
-    return qsv_metrics_drop_error(&near->metrics) * sqrt(n / all);
+    return qsv_metrics_drop_error(near.metrics) * sqrt(n / all);
 }
 
 static enum qsv_status predict(struct qsv_curve_point *out, struct replay *r,
