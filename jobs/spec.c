@@ -142,6 +142,21 @@ static enum qsv_status check_budget(const struct qsv_spec *s, struct qsv_error *
                          s->search.max_image_forwards, s->search.strategy);
 }
 
+static enum qsv_status check_given(const struct qsv_spec *s, struct qsv_error *err)
+{
+    const bool given = !strcmp(s->search.strategy, "given");
+    if (given && !s->search.setting)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: search.setting is missing, expected the path of a setting file: "
+                        "strategy 'given' measures it",
+                        s->path);
+    if (!given && s->search.setting)
+        return qsv_spec_fail(s, "search.setting", err,
+                             "found '%.100s', expected none: strategy '%s' looks for one itself",
+                             s->search.setting, s->search.strategy);
+    return QSV_OK;
+}
+
 static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
 {
     for (size_t i = 0; i < qsv_n_spec_keys; i++)
@@ -166,7 +181,8 @@ static enum qsv_status fill_in(struct qsv_spec *s, struct qsv_error *err)
                         "%s: nothing is under 'constraint:', expected max_top1_drop, max_bytes, "
                         "target_avg_bits or max_energy_pj",
                         s->path);
-    return check_budget(s, err);
+    enum qsv_status st = check_given(s, err);
+    return st ? st : check_budget(s, err);
 }
 
 static char *folder_of(const char *path)

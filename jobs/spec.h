@@ -77,6 +77,7 @@ struct qsv_spec {
                                         this run */
         uint64_t max_image_forwards; /* images x settings that may be asked for; 0: no limit */
         uint64_t seed;
+        char *setting; /* file that `given` certifies; NULL with any other strategy */
     } search;
 
     struct qsv_quantizer quantizer;

@@ -105,6 +105,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "most that frontier, qsvit and random ask for, certification apart; 0: no limit"},
     {"search.seed", COUNT(search.seed, 0, MAX_U32), .standard = "1",
      .help = "of everything random: the order of images, the random strategy"},
+    {"search.setting", PATH(search.setting), .absent = "none",
+     .help = "the setting file that the strategy given measures on all judging images"},
 
     {"quantizer.method", .type = QSV_KEY_NAME, .offset = FIELD(quantizer.name), .choices = methods,
      .standard = "round", .help = "how weights become codes"},

@@ -12,6 +12,7 @@ const struct qsv_strategy *const qsv_strategies[] = {
     &qsv_strategy_beam,
     &qsv_strategy_uniform,
     &qsv_strategy_random,
+    &qsv_strategy_given,
     NULL,
 };
 
@@ -25,7 +26,7 @@ const struct qsv_strategy *qsv_strategy_find(const char *name)
 
 const char *qsv_strategy_names(void)
 {
-    return "frontier, qsvit, greedy, beam, uniform, random";
+    return "frontier, qsvit, greedy, beam, uniform, random, given";
 }
 
 void qsv_selection_fini(struct qsv_selection *s)

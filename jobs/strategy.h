@@ -89,6 +89,6 @@ struct qsv_strategy {
 /* NULL-terminated; find gives NULL where there is none of that name. */
 extern const struct qsv_strategy *const qsv_strategies[];
 const struct qsv_strategy *qsv_strategy_find(const char *name);
-const char *qsv_strategy_names(void); /* "frontier, qsvit, greedy, beam, uniform, random" */
+const char *qsv_strategy_names(void); /* "frontier, qsvit, greedy, beam, uniform, random, given" */
 
 #endif

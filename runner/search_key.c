@@ -1,8 +1,11 @@
 #include "runner/search_key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/file.h"
 #include "core/base/hash.h"
+#include "jobs/yaml.h"
 #include "runner/earlier.h"
 
 static enum qsv_status match_random(struct qsv_spec *spec, struct qsv_error *err)
@@ -12,8 +15,28 @@ static enum qsv_status match_random(struct qsv_spec *spec, struct qsv_error *err
     return qsv_earlier_evaluations(&spec->search.max_evaluations, spec->run, "qsvit", err);
 }
 
+/* What the setting file says, whatever it is called; 0: there is none. */
+static enum qsv_status hash_setting(uint64_t *out, const struct qsv_spec *s, struct qsv_error *err)
+{
+    uint8_t *text;
+    size_t bytes;
+    *out = 0;
+    if (!s->search.setting)
+        return QSV_OK;
+    enum qsv_status st = qsv_file_read(&text, &bytes, s->search.setting, QSV_YAML_MAX_BYTES, err);
+    if (st)
+        return st;
+    *out = qsv_hash_bytes(text, bytes);
+    free(text);
+    return QSV_OK;
+}
+
 static enum qsv_status hash(uint64_t *out, const struct qsv_spec *s, struct qsv_error *err)
 {
+    uint64_t given;
+    enum qsv_status st = hash_setting(&given, s, err);
+    if (st)
+        return st;
     struct qsv_hash *h = qsv_hash_begin();
     if (!h)
         return qsv_fail_memory(err, "the search's id");
@@ -44,6 +67,10 @@ static enum qsv_status hash(uint64_t *out, const struct qsv_spec *s, struct qsv_
         qsv_hash_add(h, &s->constraint.target_avg_bits, sizeof s->constraint.target_avg_bits);
     }
     qsv_hash_add(h, &s->energy, sizeof s->energy);
+    if (s->search.setting) {
+        qsv_hash_add_string(h, "setting");
+        qsv_hash_add_u64(h, given);
+    }
     for (size_t i = 0; i < s->n_pins; i++) {
         qsv_hash_add_string(h, s->pins[i].pattern);
         qsv_hash_add_u64(h, s->pins[i].format);

@@ -264,6 +264,23 @@ enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats
     return status;
 }
 
+enum qsv_status qsv_frontier_settings(struct qsv_qsvit *q, uint8_t **formats, size_t *n)
+{
+    const size_t n_groups = q->search.space->n_groups;
+    struct ladder l = {0};
+    *formats = NULL;
+    enum qsv_status status = ladder_init(&l, q);
+    if (!status && !(*formats = qsv_alloc(l.n, n_groups)))
+        status = qsv_fail_memory(q->search.err, "the frontier");
+    for (size_t i = 0; i < l.n && !status; i++) {
+        settle(&l, &q->outlook, l.budgets[i]);
+        memcpy(*formats + i * n_groups, l.formats, n_groups);
+    }
+    *n = l.n;
+    ladder_fini(&l);
+    return status;
+}
+
 static enum qsv_status measure_ends(struct qsv_qsvit *q, struct ladder *l)
 {
     enum qsv_status status = propose_rung(q, l, l->first);

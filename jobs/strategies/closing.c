@@ -13,23 +13,16 @@
 #include "jobs/constraint.h"
 #include "jobs/strategies/qsvit.h"
 
-static const double CLOSE = 1.12;       /* foretold divergences no further apart are one */
-static const double FURTHEST = 2;       /* from one that holds, or fails, to the next */
-static const double MOST_DROP = 5;      /* times the bound: beyond, the line says nothing of it */
-static const double LEAST_ERROR = 0.01; /* points */
-enum { LEAST_SETTINGS = 3 };            /* of a line that does not go through 0 */
-
-struct line { /* y = y_mean + slope (x - x_mean); x: foretold nats, y: points */
-    double x_mean, y_mean, slope;
-};
+static const double CLOSE = 1.12;  /* foretold divergences no further apart are one */
+static const double FURTHEST = 2;  /* from one that holds, or fails, to the next */
+static const double MOST_DROP = 5; /* times the bound: beyond, the line says nothing of it */
 
 static double foretold(const struct qsv_qsvit *q, const struct qsv_pool_entry *e)
 {
     return qsv_outlook_kl(&q->outlook, e->formats);
 }
 
-/* What would be compared with the bound if a setting had its drop on the final images. */
-static double bound_of(const struct qsv_qsvit *q, const struct qsv_metrics *m)
+double qsv_frontier_bound_of(const struct qsv_qsvit *q, const struct qsv_metrics *m)
 {
     const struct qsv_evaluator *e = q->search.evaluator;
     struct qsv_metrics there = *m;
@@ -41,51 +34,40 @@ static double bound_of(const struct qsv_qsvit *q, const struct qsv_metrics *m)
     return qsv_metrics_drop_bound(&there);
 }
 
-struct sums { /* weighted */
-    double n, x, y, xx, xy;
-    uint32_t settings;
-};
-
-static void add_up(struct sums *sums, const struct qsv_qsvit *q, const struct qsv_pool *p)
+double qsv_frontier_reach(const struct qsv_spec *spec)
 {
-    const double most = MOST_DROP * q->search.spec->constraint.max_top1_drop;
+    return qsv_constraint_bounds_drop(spec) ? MOST_DROP * spec->constraint.max_top1_drop : INFINITY;
+}
+
+static void add_up(struct qsv_line_sums *sums, const struct qsv_qsvit *q, const struct qsv_pool *p,
+                   qsv_frontier_drop *drop, double most)
+{
     for (size_t i = 0; i < p->n_measured; i++) {
-        const double x = foretold(q, &p->entries[i]), y = bound_of(q, &p->entries[i].metrics);
-        if (x <= 0 || y > most)
-            continue;
-        const double error = fmax(qsv_metrics_drop_error(&p->entries[i].metrics), LEAST_ERROR);
-        const double weight = 1 / (error * error);
-        sums->n += weight;
-        sums->x += weight * x;
-        sums->y += weight * y;
-        sums->xx += weight * x * x;
-        sums->xy += weight * x * y;
-        sums->settings++;
+        const struct qsv_metrics *m = &p->entries[i].metrics;
+        const double x = foretold(q, &p->entries[i]), y = drop(q, m);
+        if (x > 0 && y <= most)
+            qsv_line_add(sums, x, y, qsv_metrics_drop_error(m));
     }
 }
 
-/* Least squares over everything measured, each by its standard error; through 0 where settings are
- * few, or the line is flatter than that. */
-static struct line fit(const struct qsv_qsvit *q)
+struct qsv_line qsv_frontier_line(const struct qsv_qsvit *q, qsv_frontier_drop *drop, double most)
 {
-    struct sums s = {0};
-    add_up(&s, q, &q->decided);
-    add_up(&s, q, &q->final);
-    struct line l = {s.x / s.n, s.y / s.n, s.y / s.x};
-    const double spread = s.xx - s.x * s.x / s.n, slope = (s.xy - s.x * s.y / s.n) / spread;
-    if (s.settings >= LEAST_SETTINGS && spread > 0 && slope > l.slope)
-        l.slope = slope;
-    return l;
+    struct qsv_line_sums s = {0};
+    add_up(&s, q, &q->decided, drop, most);
+    add_up(&s, q, &q->final, drop, most);
+    return qsv_line_fit(&s);
 }
 
-static double x_at(const struct line *l, double y)
+enum qsv_status qsv_frontier_within(struct qsv_qsvit *q, double kl, uint8_t *formats)
 {
-    const double x = l->x_mean + (y - l->y_mean) / l->slope;
-    return l->slope > 0 && x > 0 ? x : NAN;
+    enum qsv_status status = qsv_frontier_at(q, kl, formats);
+    if (!status) {
+        qsv_outlook_lower_within(&q->outlook, formats, kl);
+        qsv_outlook_exchange(&q->outlook, formats, kl, q->search.space->n_groups);
+    }
+    return status;
 }
 
-/* Proposes what lies on the frontier at a foretold divergence, made smaller where groups fit
- * between two points of the frontier. */
 static enum qsv_status propose(struct qsv_qsvit *q, double kl)
 {
     char what[QSV_WHAT];
@@ -93,13 +75,10 @@ static enum qsv_status propose(struct qsv_qsvit *q, double kl)
     if (!formats)
         return qsv_fail_memory(q->search.err, "a candidate setting");
     snprintf(what, sizeof what, "on the frontier where %.4f nats are foretold", kl);
-    enum qsv_status status = qsv_frontier_at(q, kl, formats);
-    if (!status) {
-        qsv_outlook_lower_within(&q->outlook, formats, kl);
-        qsv_outlook_exchange(&q->outlook, formats, kl, q->search.space->n_groups);
+    enum qsv_status status = qsv_frontier_within(q, kl, formats);
+    if (!status)
         status = qsv_pool_add(&q->final, &q->search, formats,
                               q->search.out->sensitivity_baseline.trial_id, what, NULL);
-    }
     free(formats);
     return status;
 }
@@ -121,14 +100,24 @@ static void find_sides(const struct qsv_qsvit *q, const struct qsv_pool_entry **
     }
 }
 
+double qsv_frontier_kl_within(const struct qsv_qsvit *q, double most)
+{
+    const struct qsv_pool_entry *holds, *fails;
+    const struct qsv_line l = qsv_frontier_line(q, qsv_frontier_bound_of, most);
+    const double kl = qsv_line_x(&l, q->search.spec->constraint.max_top1_drop);
+    find_sides(q, &holds, &fails);
+    return fails ? fmin(kl, foretold(q, fails) / CLOSE) : kl;
+}
+
 /* The foretold divergence to try next; NaN where none is worth it. */
 static double next_kl(const struct qsv_qsvit *q)
 {
     const double bound = q->search.spec->constraint.max_top1_drop;
     const struct qsv_pool_entry *holds, *fails;
-    struct line l = fit(q);
+    const struct qsv_line l =
+        qsv_frontier_line(q, qsv_frontier_bound_of, qsv_frontier_reach(q->search.spec));
     find_sides(q, &holds, &fails);
-    const double kl = x_at(&l, bound);
+    const double kl = qsv_line_x(&l, bound);
     if (!holds)
         return fails ? fmax(fmin(kl, foretold(q, fails) / CLOSE), foretold(q, fails) / FURTHEST)
                      : kl;

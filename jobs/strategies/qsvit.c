@@ -4,37 +4,54 @@
 #include "jobs/strategies/proxies.h"
 #include "jobs/strategies/strategies.h"
 
-enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
-                                 struct qsv_evaluator *evaluator, struct qsv_selection *out,
-                                 bool frontier, struct qsv_error *err)
+enum qsv_status qsv_qsvit_init(struct qsv_qsvit *q, const struct qsv_space *space,
+                               const struct qsv_spec *spec, struct qsv_evaluator *evaluator,
+                               struct qsv_selection *out, bool frontier, struct qsv_error *err)
 {
-    struct qsv_qsvit q = {
+    *q = (struct qsv_qsvit){
         .frontier = frontier,
         .search = {space, spec, evaluator, out, err},
         .decided = {.set = QSV_DECIDE, .n_images = spec->search.decision_images, .races = true},
         .final = {.set = QSV_JUDGE, .races = true},
     };
     if (spec->has_calibration) /* judging images decide nothing */
-        q.final = (struct qsv_pool){.set = QSV_DECIDE,
-                                    .n_images = spec->search.selection_images,
-                                    .caution = spec->constraint.caution,
-                                    .races = true};
+        q->final = (struct qsv_pool){.set = QSV_DECIDE,
+                                     .n_images = spec->search.selection_images,
+                                     .caution = spec->constraint.caution,
+                                     .races = true};
     if (frontier)
-        q.final.caution.margin /= 2; /* closing.c aims with all of it */
-    enum qsv_status status = qsv_outlook_init(&q.outlook, space, err);
+        q->final.caution.margin /= 2; /* closing.c aims with all of it */
+    return qsv_outlook_init(&q->outlook, space, err);
+}
+
+enum qsv_status qsv_qsvit_steps(struct qsv_qsvit *q)
+{
+    enum qsv_status status = qsv_qsvit_sensitivity(q);
     if (!status)
-        status = qsv_qsvit_sensitivity(&q);
+        status = qsv_qsvit_base(q);
     if (!status)
-        status = qsv_qsvit_base(&q);
+        status = qsv_qsvit_guided(q);
     if (!status)
-        status = qsv_qsvit_guided(&q);
+        status = qsv_qsvit_select(q);
+    return status ? status : qsv_proxies_note(q);
+}
+
+void qsv_qsvit_fini(struct qsv_qsvit *q)
+{
+    qsv_outlook_fini(&q->outlook);
+    qsv_pool_fini(&q->decided);
+    qsv_pool_fini(&q->final);
+}
+
+enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
+                                 struct qsv_evaluator *evaluator, struct qsv_selection *out,
+                                 bool frontier, struct qsv_error *err)
+{
+    struct qsv_qsvit q;
+    enum qsv_status status = qsv_qsvit_init(&q, space, spec, evaluator, out, frontier, err);
     if (!status)
-        status = qsv_qsvit_select(&q);
-    if (!status)
-        status = qsv_proxies_note(&q);
-    qsv_outlook_fini(&q.outlook);
-    qsv_pool_fini(&q.decided);
-    qsv_pool_fini(&q.final);
+        status = qsv_qsvit_steps(&q);
+    qsv_qsvit_fini(&q);
     return status;
 }
 

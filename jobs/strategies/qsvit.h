@@ -3,6 +3,7 @@
 #ifndef QSV_QSVIT_H
 #define QSV_QSVIT_H
 
+#include "jobs/strategies/line.h"
 #include "jobs/strategies/outlook.h"
 #include "jobs/strategies/search.h"
 
@@ -15,6 +16,14 @@ struct qsv_qsvit {
     bool frontier; /* one format a group is measured (and none), the others foretold from output
                       losses; base settings lie on the frontier of divergence against bytes */
 };
+
+/* The state before step 1 (finish with fini, also on failure), and the four steps. After a failure
+ * it holds what was measured before. */
+enum qsv_status qsv_qsvit_init(struct qsv_qsvit *q, const struct qsv_space *space,
+                               const struct qsv_spec *spec, struct qsv_evaluator *evaluator,
+                               struct qsv_selection *out, bool frontier, struct qsv_error *err);
+enum qsv_status qsv_qsvit_steps(struct qsv_qsvit *q);
+void qsv_qsvit_fini(struct qsv_qsvit *q);
 
 enum qsv_status qsv_qsvit_search(const struct qsv_space *space, const struct qsv_spec *spec,
                                  struct qsv_evaluator *evaluator, struct qsv_selection *out,
@@ -36,6 +45,11 @@ void qsv_frontier_foretell(struct qsv_qsvit *q, const struct qsv_metrics *cells,
                            const struct qsv_metrics *together);
 /* The smallest setting on the frontier whose foretold divergence is at most kl. */
 enum qsv_status qsv_frontier_at(struct qsv_qsvit *q, double kl, uint8_t *formats);
+/* All settings on the frontier, by falling size, the first f32 throughout: *formats
+ * [*n][n_groups], the caller's to free. */
+enum qsv_status qsv_frontier_settings(struct qsv_qsvit *q, uint8_t **formats, size_t *n);
+/* The same as qsv_frontier_at, made smaller where groups fit between two points of the frontier. */
+enum qsv_status qsv_frontier_within(struct qsv_qsvit *q, double kl, uint8_t *formats);
 /* 2. Base settings: the largest budget at which the setting that follows from it holds. */
 enum qsv_status qsv_qsvit_base(struct qsv_qsvit *q);
 /* 3. Guided from there: repair or lower. */
@@ -46,6 +60,19 @@ enum qsv_status qsv_qsvit_select(struct qsv_qsvit *q);
 /* `frontier`, where the drop is bounded: adds to q->final what lies on the frontier where it
  * reaches its bound, by what is measured so far. *found: false where nothing is worth trying. */
 enum qsv_status qsv_frontier_approach(struct qsv_qsvit *q, bool *found);
+
+/* What of a measured setting is laid a line through, by its foretold divergence. */
+typedef double qsv_frontier_drop(const struct qsv_qsvit *q, const struct qsv_metrics *m);
+/* What would be compared with the bound if a setting had its drop on the final images. */
+qsv_frontier_drop qsv_frontier_bound_of;
+/* Up to which drop, in points, settings tell where a spec's bound is reached; INFINITY without a
+ * bound. */
+double qsv_frontier_reach(const struct qsv_spec *spec);
+/* The line through all settings measured in pools whose drop is at most `most`. */
+struct qsv_line qsv_frontier_line(const struct qsv_qsvit *q, qsv_frontier_drop *drop, double most);
+/* The largest foretold divergence at which the spec's bound on the drop should be kept, by that
+ * line and short of what has failed; NaN where nothing says so. */
+double qsv_frontier_kl_within(const struct qsv_qsvit *q, double most);
 
 /* What a setting costs beyond being fetched from DRAM. */
 double qsv_qsvit_energy_inside(const struct qsv_metrics *m);

@@ -5,6 +5,6 @@
 #include "jobs/strategy.h"
 
 extern const struct qsv_strategy qsv_strategy_frontier, qsv_strategy_qsvit, qsv_strategy_greedy,
-    qsv_strategy_beam, qsv_strategy_uniform, qsv_strategy_random;
+    qsv_strategy_beam, qsv_strategy_uniform, qsv_strategy_random, qsv_strategy_given;
 
 #endif

@@ -22,7 +22,7 @@ figures=avg_bits,model_bytes,model_saved,top1_drop,drop_low,drop_high
 run "$QSVIT" query "$TMP/one-compare/round" --where selected --columns "$figures" --format csv
 same 'a row has the figures of what was selected' "$(printf '%s\n' "$out" | tail -n 1 | tr -d '\r')" \
     "$(printf '%s\n' "$table" | grep '^uniform,round' | cut -d, -f4-9)"
-same 'uniform asks for all judging images in eight formats and f32' 864 \
+same 'uniform asks for the deciding and all judging images in eight formats and f32' 1280 \
     "$(printf '%s\n' "$table" | grep '^uniform,round' | cut -d, -f11)"
 
 expect 'a finished comparison runs nothing' 0 \

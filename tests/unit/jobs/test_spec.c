@@ -53,8 +53,8 @@ static void test_unknown_keys(void **state)
          "d/c.yaml:6: unknown key 'max_round' in search, allowed are: strategy, granularity, "
          "formats, "
          "sensitivity_images, decision_images, selection_images, candidates, max_rounds, "
-         "beam_width, drift_images, max_drift, max_evaluations, max_image_forwards, seed; did you "
-         "mean 'max_rounds'?"},
+         "beam_width, drift_images, max_drift, max_evaluations, max_image_forwards, seed, "
+         "setting; did you mean 'max_rounds'?"},
         {"constraint:\n  max_top1_drp: 1\n",
          "d/c.yaml:2: unknown key 'max_top1_drp' in constraint, allowed are: max_top1_drop, "
          "max_bytes, target_avg_bits, max_energy_pj, margin, reserve; did you mean "
@@ -88,6 +88,10 @@ static void test_missing_keys(void **state)
          "target_avg_bits or max_energy_pj"},
         {"model: m\ndataset: {images: i}\nconstraint:\n", "nothing is under 'constraint:'"},
         {LEAST "calibration: {first: 3}\n", "d/c.yaml: calibration.images is missing"},
+        {LEAST "search: {strategy: given}\n",
+         "d/c.yaml: search.setting is missing, expected the path of a setting file"},
+        {LEAST "search:\n  strategy: frontier\n  setting: s.yaml\n",
+         "d/c.yaml:6: search.setting: found 'd/s.yaml', expected none: strategy 'frontier'"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_refused(rows[i][0], rows[i][1]);
@@ -270,10 +274,11 @@ static void test_every_key(void **state)
         "  interpolation: bilinear}\n"
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8, resize: 16,\n"
         "  crop: 17, interpolation: bicubic}\n"
-        "search: {strategy: random, granularity: stage, formats: [binary, f32, ternary, int8],\n"
+        "search: {strategy: given, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, selection_images: 16, candidates: 11,\n"
         "  max_rounds: 12, beam_width: 64, drift_images: 17, max_drift: 0.75,\n"
-        "  max_evaluations: 13, max_image_forwards: 15, seed: 4294967295}\n"
+        "  max_evaluations: 13, max_image_forwards: 15, seed: 4294967295,\n"
+        "  setting: s.yaml}\n"
         "quantizer: {method: gptq, scale: max, affine: f16, images: 14}\n"
         "constraint: {max_top1_drop: 0, max_bytes: 9007199254740992,\n"
         "  target_avg_bits: 2.5, max_energy_pj: 2.5e7, margin: 1.5, reserve: 0.125}\n"
@@ -318,7 +323,8 @@ static void test_every_key(void **state)
     assert_string_equal(s->calibration.labels, "d/cl");
     assert_int_equal(s->calibration.first, 7);
     assert_int_equal(s->calibration.count, 8);
-    assert_string_equal(s->search.strategy, "random");
+    assert_string_equal(s->search.strategy, "given");
+    assert_string_equal(s->search.setting, "d/s.yaml");
     assert_int_equal(s->search.granularity, QSV_BY_STAGE);
     assert_int_equal(s->search.n_formats, 4);
     assert_memory_equal(s->search.formats, /* by falling bits */
@@ -347,7 +353,7 @@ static void test_every_key(void **state)
     assert_int_equal(s->n_pins, 3);
     assert_string_equal(s->pins[1].pattern, "*.q");
     assert_int_equal(s->pins[1].format, QSV_F16);
-    assert_int_equal(s->pins[2].line, 21);
+    assert_int_equal(s->pins[2].line, 22);
     const double pj[] = {1, 2, 3, 4, 5, 6, 0.125};
     assert_memory_equal(&s->energy, pj, sizeof pj);
     const struct qsv_spec_scheduler *h = &s->scheduler;

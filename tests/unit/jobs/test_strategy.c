@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -312,6 +313,80 @@ static void test_out_of_memory(void **state)
     }
 }
 
+/* A file of these lines, which the spec names. */
+static void give(struct world *w, char *path, const char *lines)
+{
+    FILE *f;
+    snprintf(path, 64, "/tmp/qsvit-test_strategy-%d.yaml", (int)getpid());
+    assert_non_null(f = fopen(path, "w"));
+    fputs(lines, f);
+    assert_int_equal(fclose(f), 0);
+    w->spec.search.setting = path;
+}
+
+static void test_given_measures_one_setting(void **state)
+{
+    (void)state;
+    char path[64];
+    struct world *w = world_create(8, 9);
+    give(w, path, "default: int4\nlayers:\n  block0.layer1: int2\n  block1.*: f32\n");
+    w->spec.search.granularity = QSV_BY_STAGE; /* a setting need not be one of groups */
+    w->spec.has_calibration = true;
+    for (int meets = 1; meets >= 0; meets--) {
+        struct qsv_selection s = search(w, "given");
+        assert_int_equal(w->calls, 1);
+        assert_int_equal(w->asked[QSV_JUDGE], 2);
+        assert_int_equal(w->asked[QSV_DECIDE], 0);
+        assert_memory_equal(s.formats,
+                            ((uint8_t[]){QSV_INT4, QSV_INT2, QSV_INT4, QSV_INT4, QSV_F32, QSV_F32,
+                                         QSV_F32, QSV_F32}),
+                            8);
+        assert_int_equal(s.trial_id, qsv_setting_id(s.formats, 8));
+        assert_int_equal(s.judged.n_images, 10000);
+        assert_int_equal(s.rest.n_images, 10000);
+        assert_int_equal(s.decided.n_images, 0);
+        assert_int_equal(s.certifying_forwards, s.image_forwards);
+        assert_int_equal(s.meets, meets);
+        w->spec.constraint.max_top1_drop = qsv_metrics_top1_drop(&s.judged) - 0.01;
+        qsv_selection_fini(&s);
+    }
+    remove(path);
+    world_destroy(w);
+}
+
+static void test_given_refuses_what_has_no_codes(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"default: int4\nlayers: {block0.layer2: int8, block1.layer0: int5}\n",
+         "layer 'block1.layer0' is int5, expected f32 or one of search.formats"},
+        {"default: int4\nlayers: {block0.layer2: int3}\n",
+         "layer 'block0.layer2' is int3, expected int8, which it is pinned to"},
+        {"default: int44\n", "int44"},
+    };
+    char path[64];
+    struct world *w = world_create(8, 9);
+    struct qsv_pin pin = {(char *)"block0.layer2", QSV_INT8, 1};
+    w->spec.pins = &pin;
+    w->spec.n_pins = 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct qsv_selection s = {0};
+        struct qsv_error err = {0};
+        give(w, path, rows[i][0]);
+        assert_int_equal(try_search(w, "given", &s, &err), QSV_EINPUT);
+        if (!strstr(err.text, rows[i][1]) || !strstr(err.text, path))
+            fail_msg("'%s' does not say '%s'", err.text, rows[i][1]);
+        assert_int_equal(w->calls, 0);
+        qsv_selection_fini(&s);
+    }
+    give(w, path, "default: int4\nlayers: {block0.layer2: int8}\n");
+    struct qsv_selection s = search(w, "given");
+    assert_int_equal(s.formats[2], QSV_INT8);
+    qsv_selection_fini(&s);
+    remove(path);
+    world_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_random_goes_on_where_judging_images_disagree),
         cmocka_unit_test(test_a_failing_evaluator_ends_the_search),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_given_measures_one_setting),
+        cmocka_unit_test(test_given_refuses_what_has_no_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

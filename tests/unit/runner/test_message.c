@@ -197,10 +197,14 @@ static void wrong_tasks_are_refused(void **state)
     static const struct {
         uint32_t kind, first, n, format;
     } rows[] = {
-        {0, 7, 3, QSV_INT4},           {QSV_N_TASK_KINDS, 7, 3, QSV_INT4},
-        {QSV_TASK_EVALUATE, 8, 3, 0},  {QSV_TASK_EVALUATE, 10, 1, 0},
-        {QSV_TASK_EVALUATE, 7, 0, 0},  {QSV_TASK_EVALUATE, 1, UINT32_MAX, 0},
-        {QSV_TASK_EVALUATE, 7, 3, 10}, {QSV_TASK_EVALUATE, 7, 3, 255},
+        {0, 7, 3, QSV_INT4},
+        {QSV_N_TASK_KINDS, 7, 3, QSV_INT4},
+        {QSV_TASK_EVALUATE, 8, 3, 0},
+        {QSV_TASK_EVALUATE, 10, 1, 0},
+        {QSV_TASK_EVALUATE, 7, 0, 0},
+        {QSV_TASK_EVALUATE, 1, UINT32_MAX, 0},
+        {QSV_TASK_EVALUATE, 7, 3, QSV_N_FORMATS},
+        {QSV_TASK_EVALUATE, 7, 3, 255},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct qsv_strbuf b = {0};

@@ -251,7 +251,7 @@ static void test_searched_keeps_the_spread_of_outputs(void **state)
     qsv_rng_seed(&r, 12);
     for (int n = 0; n < 4; n++) {
         struct layer *l = make_layer(&r, 6, 12 + 25 * (size_t)n);
-        for (int f = QSV_INT8; f < QSV_N_FORMATS; f++) {
+        for (int f = QSV_INT8; f <= QSV_BINARY; f++) {
             quantize(l, "searched", f);
             for (size_t o = 0; o < l->rows; o++) {
                 double w[MAX_K], q[MAX_K], least[MAX_K];
