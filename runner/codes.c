@@ -53,6 +53,15 @@ static char *part_path(const struct qsv_codes *c, uint32_t part)
     return qsv_file_join(c->spec->run, name);
 }
 
+enum qsv_status qsv_codes_make_folder(const struct qsv_codes *c, struct qsv_error *err)
+{
+    char *folder = qsv_file_join(c->spec->run, "bank");
+    enum qsv_status st =
+        folder ? qsv_file_make_folder(folder, err) : qsv_fail_memory(err, "the bank");
+    free(folder);
+    return st;
+}
+
 /* Formats that trials may give to a layer: the search's, the pins', and what the strategy asks for
  * by itself. */
 static bool is_wanted(const struct qsv_codes *c, uint8_t format)
@@ -198,22 +207,50 @@ static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const c
     return st;
 }
 
+static bool has_folder(const struct qsv_codes *c)
+{
+    struct stat info;
+    char *folder = qsv_file_join(c->spec->run, "bank");
+    const bool there = !folder || stat(folder, &info) == 0; /* out of memory: as far as is known */
+    free(folder);
+    return there;
+}
+
+/* All parts were put together, and with them these layers. That the folder is there says nothing:
+ * it may be a later round's. */
+static bool is_late(const struct qsv_codes *c, const bool *mine)
+{
+    if (qsv_codes_load(c, NULL))
+        return false;
+    for (uint32_t l = 0; l < c->model->graph.n_layers; l++)
+        if (mine[l] && lacks(c, l))
+            return false;
+    return true;
+}
+
+static enum qsv_status make_unless_late(const struct qsv_codes *c, uint32_t part, const char *path,
+                                        bool *mine, const struct qsv_stop *stop,
+                                        struct qsv_error *err)
+{
+    enum qsv_status st = choose_layers(c, part, mine, err);
+    if (st)
+        return st;
+    if (!has_folder(c))
+        st = qsv_fail(err, QSV_EIO, "%s: its folder is missing", path);
+    else
+        st = make(c, mine, path, stop, err);
+    return st == QSV_EIO && is_late(c, mine) ? QSV_OK : st;
+}
+
 enum qsv_status qsv_codes_make_part(const struct qsv_codes *c, uint32_t part,
                                     const struct qsv_stop *stop, struct qsv_error *err)
 {
-    char *path = part_path(c, part), *folder = qsv_file_join(c->spec->run, "bank");
+    char *path = part_path(c, part);
     bool *mine = qsv_alloc(c->model->graph.n_layers, sizeof *mine);
-    enum qsv_status st =
-        path && folder && mine ? QSV_OK : qsv_fail_memory(err, "a part of the bank");
-    if (!st && !qsv_codes_has_part(c, part)) {
-        st = qsv_file_make_folder(folder, err);
-        if (!st)
-            st = choose_layers(c, part, mine, err);
-        if (!st)
-            st = make(c, mine, path, stop, err);
-    }
+    enum qsv_status st = path && mine ? QSV_OK : qsv_fail_memory(err, "a part of the bank");
+    if (!st && !qsv_codes_has_part(c, part))
+        st = make_unless_late(c, part, path, mine, stop, err);
     free(path);
-    free(folder);
     free(mine);
     return st;
 }
@@ -252,19 +289,30 @@ enum qsv_status qsv_codes_load(const struct qsv_codes *c, struct qsv_error *err)
     return st;
 }
 
-/* With what makers who were killed left behind. */
-static void remove_parts(const struct qsv_codes *c)
+/* With what makers who were killed, or are at it, left behind. */
+static void remove_folder(const char *folder)
 {
-    char *folder = qsv_file_join(c->spec->run, "bank");
-    DIR *d = folder ? opendir(folder) : NULL;
+    DIR *d = opendir(folder);
     for (const struct dirent *e; d && (e = readdir(d));)
         if (!strncmp(e->d_name, "part-", 5))
             unlinkat(dirfd(d), e->d_name, 0);
     if (d)
         closedir(d);
-    if (folder)
-        rmdir(folder);
+    rmdir(folder);
+}
+
+/* The folder loses its name first, at once: makers who are late can put nothing more into it. */
+void qsv_codes_remove_parts(const struct qsv_codes *c)
+{
+    char *folder = qsv_file_join(c->spec->run, "bank");
+    char *done = qsv_file_join(c->spec->run, "bank.done");
+    if (folder && done) {
+        remove_folder(done); /* of one who was killed here */
+        if (!qsv_io_rename(folder, done))
+            remove_folder(done);
+    }
     free(folder);
+    free(done);
 }
 
 enum qsv_status qsv_codes_gather(const struct qsv_codes *c, struct qsv_error *err)
@@ -279,7 +327,7 @@ enum qsv_status qsv_codes_gather(const struct qsv_codes *c, struct qsv_error *er
     if (!st)
         st = whole ? qsv_bank_save(c->bank, whole, err) : qsv_fail_memory(err, "the bank");
     if (!st)
-        remove_parts(c);
+        qsv_codes_remove_parts(c);
     free(whole);
     return st;
 }

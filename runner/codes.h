@@ -6,6 +6,11 @@
  * Rank 0 puts the parts together. A part collects the statistics of its own layers alone: that
  * repeats the passes over the images, and saves every rank the memory of the others' and all of
  * them the exchange.
+ *
+ * A part may be dealt to several makers, and a maker may be slower than all that follows. RUN/bank/
+ * is therefore rank 0's alone to make and to remove, and it is removed only when RUN/bank.h5 holds
+ * what its parts held: a maker who doesn't find it has come too late where RUN/bank.h5 has all that
+ * its part is for, and has failed where it hasn't.
  */
 #ifndef QSV_CODES_OF_RUN_H
 #define QSV_CODES_OF_RUN_H
@@ -37,7 +42,11 @@ bool qsv_codes_are_complete(const struct qsv_codes *c);
 uint32_t qsv_codes_parts(const struct qsv_codes *c);
 bool qsv_codes_has_part(const struct qsv_codes *c, uint32_t part);
 
-/* Computes a part, without those that are in the bank already, unless it is there. QSV_ESTOPPED. */
+/* Makes the folder that parts come into: rank 0, before any is dealt. */
+enum qsv_status qsv_codes_make_folder(const struct qsv_codes *c, struct qsv_error *err);
+/* Computes a part, without those that are in the bank already, unless it is there. One that comes
+ * too late is dropped: QSV_OK, what RUN/bank.h5 holds is in the bank then. QSV_ESTOPPED; QSV_EIO
+ * also where the folder is missing and the part is wanted. */
 enum qsv_status qsv_codes_make_part(const struct qsv_codes *c, uint32_t part,
                                     const struct qsv_stop *stop, struct qsv_error *err);
 
@@ -46,6 +55,9 @@ enum qsv_status qsv_codes_make_part(const struct qsv_codes *c, uint32_t part,
 enum qsv_status qsv_codes_load(const struct qsv_codes *c, struct qsv_error *err);
 /* Puts all parts into the bank, writes RUN/bank.h5, and removes them. */
 enum qsv_status qsv_codes_gather(const struct qsv_codes *c, struct qsv_error *err);
+/* Removes all parts: of a run whose RUN/bank.h5 is complete, where it was killed before gather
+ * could. What can't be removed stays. */
+void qsv_codes_remove_parts(const struct qsv_codes *c);
 
 /* bank.h5 of a run, named by its folder or by the results in it; free. */
 char *qsv_codes_path(const char *run);

@@ -51,7 +51,9 @@ static enum qsv_status make_parts(const struct qsv_codes_job *j, struct qsv_erro
                                 .take = take,
                                 .tick = tick};
     qsv_progress_begin(j->progress, "bank", 0, 0, n - n_missing, n);
-    enum qsv_status st = n_missing ? qsv_coordinator_run(j->coordinator, &job, err) : QSV_OK;
+    enum qsv_status st = qsv_codes_make_folder(j->codes, err);
+    if (!st && n_missing)
+        st = qsv_coordinator_run(j->coordinator, &job, err);
     if (!st)
         qsv_progress_end(j->progress);
     free(missing);
@@ -75,6 +77,8 @@ enum qsv_status qsv_codes_job_run(const struct qsv_codes_job *j, struct qsv_erro
     if (!qsv_codes_are_recorded(j->codes))
         return QSV_OK;
     enum qsv_status st = qsv_codes_load(j->codes, err);
+    if (!st && qsv_codes_are_complete(j->codes))
+        qsv_codes_remove_parts(j->codes);
     /* Parts of an earlier attempt may lack formats that were added since. */
     for (int round = 0; round < 2 && !st && !qsv_codes_are_complete(j->codes); round++) {
         st = make_parts(j, err);

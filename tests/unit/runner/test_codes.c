@@ -42,6 +42,12 @@ static void open_in(struct stage *s, const struct folder *f, const char *search,
     load_inputs(&s->in, s->spec);
 }
 
+static void make_folder_of_parts(const struct stage *s)
+{
+    if (qsv_codes_make_folder(&s->in.codes, &err))
+        fail_msg("%s", err.text);
+}
+
 static void leave(struct stage *s)
 {
     qsv_inputs_fini(&s->in);
@@ -53,6 +59,7 @@ static void begin(struct stage *s, const char *search, uint32_t shard_images)
     struct folder f;
     make_folder(&f);
     open_in(s, &f, search, shard_images);
+    make_folder_of_parts(s);
 }
 
 static void end(struct stage *s)
@@ -103,6 +110,7 @@ static void gather(const struct stage *s)
 
 static void make_all(const struct stage *s)
 {
+    make_folder_of_parts(s);
     make_parts(s, 0, qsv_codes_parts(&s->in.codes));
     gather(s);
 }
@@ -281,6 +289,116 @@ static void of_two_makers_the_first_counts(void **state)
     end(&s);
 }
 
+/* What happens to RUN/bank/ while a maker is at a part. */
+struct others {
+    struct stage *stage;
+    enum { GATHER, GATHER_AND_BEGIN_ANEW, REMOVE_FOLDER } what;
+    bool done;
+};
+
+static bool go_ahead(void *context)
+{
+    struct others *o = context;
+    char path[128];
+    if (o->done)
+        return false;
+    o->done = true;
+    if (o->what == REMOVE_FOLDER) {
+        snprintf(path, sizeof path, "%s/run/bank", o->stage->folder.path);
+        assert_int_equal(rmdir(path), 0);
+        return false;
+    }
+    make_parts(o->stage, 0, qsv_codes_parts(&o->stage->in.codes));
+    gather(o->stage);
+    if (o->what == GATHER_AND_BEGIN_ANEW)
+        make_folder_of_parts(o->stage);
+    return false;
+}
+
+static void assert_only_the_whole_is_there(const struct stage *s)
+{
+    static const char *const names[] = {"bank", "bank.done"};
+    char path[128];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/run/%s", s->folder.path, names[i]);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    whole_path(s, path);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+/* A part was dealt twice; one maker ends, or begins, when all are put together and removed. */
+static void a_part_that_comes_too_late_is_dropped(void **state)
+{
+    (void)state;
+    struct stage s, other;
+    begin(&s, few, 64);
+    open_in(&other, &s.folder, few, 64);
+    struct others o = {&other, GATHER, false};
+    const struct qsv_stop stop = {NULL, go_ahead, &o};
+    if (qsv_codes_make_part(&s.in.codes, 2, &stop, &err))
+        fail_msg("%s", err.text);
+    assert_true(o.done);
+    assert_only_the_whole_is_there(&s);
+    assert_true(qsv_codes_are_complete(&s.in.codes)); /* it goes on with those that counted */
+    assert_same_codes(&s, s.in.bank, &other, other.in.bank);
+    leave(&other);
+
+    open_in(&other, &s.folder, few, 64);
+    make_parts(&other, 1, 2);
+    assert_only_the_whole_is_there(&s);
+    leave(&other);
+    end(&s);
+}
+
+/* The folder is there again, for formats that were added: nothing it says is about this part. */
+static void a_part_may_be_late_by_a_round(void **state)
+{
+    (void)state;
+    struct stage s, other;
+    begin(&s, few, 64);
+    open_in(&other, &s.folder, few, 64);
+    struct others o = {&other, GATHER_AND_BEGIN_ANEW, false};
+    const struct qsv_stop stop = {NULL, go_ahead, &o};
+    assert_int_equal(qsv_codes_make_part(&s.in.codes, 2, &stop, &err), QSV_OK);
+    assert_true(o.done);
+    assert_int_equal(count_files(&s, ".tmp"), 0);
+    make_all(&s);
+    assert_only_the_whole_is_there(&s);
+    leave(&other);
+    end(&s);
+}
+
+static void assert_missed(const struct stage *s, const struct qsv_stop *stop)
+{
+    char path[128];
+    part_path(s, 2, path);
+    err.text[0] = '\0';
+    assert_int_equal(qsv_codes_make_part(&s->in.codes, 2, stop, &err), QSV_EIO);
+    if (!strstr(err.text, path) || strchr(err.text, '\n'))
+        fail_msg("%s", err.text);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(access(path, F_OK), -1); /* it isn't a maker's to make */
+}
+
+static void a_wanted_part_misses_its_folder(void **state)
+{
+    (void)state;
+    struct stage s, later;
+    begin(&s, few, 64);
+    struct others o = {&s, REMOVE_FOLDER, false};
+    const struct qsv_stop stop = {NULL, go_ahead, &o};
+    assert_missed(&s, &stop); /* it goes while the part is made */
+    assert_true(o.done);
+    assert_missed(&s, NULL);
+
+    make_all(&s); /* there is a whole, without formats that were added since */
+    open_in(&later, &s.folder, more_formats, 64);
+    assert_missed(&later, NULL);
+    leave(&later);
+    end(&s);
+}
+
 static const char mark[] = "the first one";
 
 static bool put_mark(void *context)
@@ -449,6 +567,7 @@ static void formats_that_are_added_change_no_others(void **state)
     open_in(&later, &s.folder, more_formats, 64);
     assert_int_equal(qsv_codes_load(&later.in.codes, &err), QSV_OK);
     assert_false(qsv_codes_are_complete(&later.in.codes));
+    make_folder_of_parts(&later);
     make_parts(&later, 0, 3);
     for (uint32_t p = 0; p < 3; p++) { /* nothing is computed twice */
         struct qsv_bank *b;
@@ -663,6 +782,34 @@ static void parts_of_an_earlier_attempt_may_lack_formats(void **state)
     end(&s);
 }
 
+/* Killed when the whole was there: before its parts were removed, or in the middle of that. */
+static void parts_of_an_earlier_attempt_are_removed(void **state)
+{
+    (void)state;
+    struct stage s;
+    char path[128], command[320];
+    FILE *nowhere = fopen("/dev/null", "w");
+    assert_non_null(nowhere);
+    for (int renamed = 0; renamed < 2; renamed++) {
+        begin(&s, few, 64);
+        make_parts(&s, 0, 3);
+        snprintf(command, sizeof command, "cp -r '%s/run/bank' '%s/kept'", s.folder.path,
+                 s.folder.path);
+        assert_int_equal(system(command), 0);
+        gather(&s);
+        snprintf(path, sizeof path, "%s/run/bank%s", s.folder.path, renamed ? ".done" : "");
+        snprintf(command, sizeof command, "mv '%s/kept' '%s'", s.folder.path, path);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(access(path, F_OK), 0);
+        const enum qsv_status st = sweep(s.spec, nowhere);
+        if (st && st != QSV_EUNMET)
+            fail_msg("%s", err.text);
+        assert_only_the_whole_is_there(&s);
+        end(&s);
+    }
+    fclose(nowhere);
+}
+
 struct post { /* a worker, and its coordinator's end */
     struct qsv_loop *loop;
     struct qsv_worker *worker;
@@ -799,6 +946,9 @@ int main(void)
         cmocka_unit_test(parts_cover_every_layer_once),
         cmocka_unit_test(a_part_that_is_there_is_not_made_again),
         cmocka_unit_test(of_two_makers_the_first_counts),
+        cmocka_unit_test(a_part_that_comes_too_late_is_dropped),
+        cmocka_unit_test(a_part_may_be_late_by_a_round),
+        cmocka_unit_test(a_wanted_part_misses_its_folder),
         cmocka_unit_test(no_part_takes_anothers_place),
         cmocka_unit_test(gathered_parts_are_gone_and_loaded_again),
         cmocka_unit_test(a_damaged_bank_is_refused),
@@ -812,6 +962,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_is_made_later),
         cmocka_unit_test(out_of_memory),
         cmocka_unit_test(parts_of_an_earlier_attempt_may_lack_formats),
+        cmocka_unit_test(parts_of_an_earlier_attempt_are_removed),
         cmocka_unit_test(workers_make_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
