@@ -17,7 +17,9 @@ calibration:
   first: 96
 search:
   strategy: qsvit
+  formats: [int6, int4, int3, int2]
   sensitivity_images: 64
+quantizer: {method: round, affine: f32}
 constraint:
   max_top1_drop: 3
 shard_images: 16
@@ -40,6 +42,7 @@ search:
   decision_images: 256
 quantizer:
   method: searched
+  affine: f32
   images: 256
 constraint:
   max_top1_drop: 1.5

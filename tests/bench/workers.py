@@ -14,6 +14,7 @@ dataset:
 search:
   strategy: uniform
   formats: [int4]
+quantizer: {{method: round, affine: f32}}
 constraint:
   max_top1_drop: 100
 shard_images: 32

@@ -8,9 +8,11 @@ model: $PWD/tests/data/tiny.h5
 dataset:
   images: $PWD/$images
 search:
+  strategy: qsvit
   granularity: stage
   formats: [int8, int4, int2]
   sensitivity_images: 32
+quantizer: {method: round, affine: f32}
 constraint:
   max_top1_drop: 30
 shard_images: 16

@@ -19,7 +19,9 @@ search:
 constraint:
   max_top1_drop: ${bound:-5}
 quantizer:
+  method: round
   scale: ${scale:-mse}
+  affine: f32
 shard_images: 8
 task_seconds: 0.02
 ranks: ${ranks:-3}

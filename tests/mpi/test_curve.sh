@@ -10,7 +10,7 @@ count() { # kind
 }
 
 file=$(strategy=frontier bound=10 spec alone)
-sed -i 's/^  scale:.*/  method: compensated/' "$file"
+sed -i 's/^  method: round/  method: compensated/' "$file"
 run "$QSVIT" run "$file"
 same 'a run' 0 "$status"
 
@@ -59,7 +59,7 @@ fallback 'no bank' 'bank.h5' "$TMP/copy"
 fallback 'another model' 'is not the model' "$TMP/alone" -m models/sdtv2_fmnist_t4.h5
 fallback 'no model' "$TMP/none.h5" "$TMP/alone" -m "$TMP/none.h5"
 refuse 'no bank: no setting' 'bank.h5' "$QSVIT" query "$TMP/copy" --bound 3
-run "$QSVIT" run "$(ranks=1 spec other)"
+run "$QSVIT" run "$(ranks=1 bound=5 spec other)"
 fallback 'another strategy' "no search by 'frontier'" "$TMP/other"
 
 expect 'the setting for a bound' 0 "$QSVIT" query "$TMP/alone" --bound 20
@@ -72,7 +72,7 @@ expect 'quantize takes it' 0 \
     "$QSVIT" quantize -m tests/data/tiny.h5 --setting "$TMP/s.yaml" --bank "$TMP/alone/bank.h5" \
     -o "$TMP/s.h5"
 
-refuse 'given what?' 'search.setting is missing' "$QSVIT" run "$(strategy=given spec nothing)"
+refuse 'given what?' 'search.setting is missing' "$QSVIT" run "$(strategy=given bound=5 spec nothing)"
 # In the same run: the setting is measured with the baseline, and nothing else.
 sed "s,strategy: frontier,strategy: given\n  setting: s.yaml," "$file" |
     sed 's/max_top1_drop: .*/max_top1_drop: 100/' >"$TMP/given.yaml"

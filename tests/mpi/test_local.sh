@@ -10,10 +10,12 @@ model: $PWD/tests/data/tiny.h5
 dataset:
   images: $PWD/tests/data/tiny_images.h5
 search:
+  strategy: qsvit
   granularity: stage
   formats: [int8, int4, int2]
   sensitivity_images: 32
   candidates: 2
+quantizer: {method: round, affine: f32}
 constraint:
   max_top1_drop: ${bound:-30}
 shard_images: 16

@@ -8,8 +8,10 @@ model: $PWD/tests/data/tiny.h5
 dataset:
   images: $PWD/tests/data/tiny_images.h5
 search:
+  strategy: qsvit
   formats: [int8, int6, int5, int4, int3, int2]
   sensitivity_images: 0
+quantizer: {method: round, affine: f32}
 constraint:
   max_top1_drop: 10
 shard_images: 8

@@ -211,11 +211,11 @@ static void test_defaults(void **state)
     assert_int_equal(s->dataset.count, 0);
     assert_false(s->has_calibration);
     assert_null(s->calibration.images);
-    assert_string_equal(s->search.strategy, "qsvit");
+    assert_string_equal(s->search.strategy, "frontier");
     assert_int_equal(s->search.granularity, QSV_BY_LAYER);
-    assert_int_equal(s->search.n_formats, 4);
-    assert_memory_equal(s->search.formats, ((uint8_t[]){QSV_INT6, QSV_INT4, QSV_INT3, QSV_INT2}),
-                        4);
+    assert_int_equal(s->search.n_formats, 5);
+    assert_memory_equal(s->search.formats,
+                        ((uint8_t[]){QSV_INT4, QSV_INT3, QSV_INT2, QSV_TERNARY, QSV_BINARY}), 5);
     assert_int_equal(s->search.sensitivity_images, 384);
     assert_int_equal(s->search.decision_images, 0);
     assert_int_equal(s->search.candidates, 4);
@@ -226,9 +226,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.max_evaluations, 0);
     assert_int_equal(s->search.max_image_forwards, 0);
     assert_int_equal(s->search.seed, 1);
-    assert_string_equal(s->quantizer.name, "round");
+    assert_string_equal(s->quantizer.name, "searched");
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MSE);
-    assert_int_equal(s->quantizer.affine, QSV_F32);
+    assert_int_equal(s->quantizer.affine, QSV_F16);
     assert_true(s->constraint.max_top1_drop == 2);
     assert_int_equal(s->constraint.max_bytes, 0);
     assert_true(isnan(s->constraint.target_avg_bits));

@@ -16,8 +16,10 @@ static struct qsv_error err;
 
 static const char text[] = "model: none.h5\n"
                            "dataset:\n  images: none\n  count: 640\n"
-                           "search:\n  granularity: stage\n  candidates: 4\n  max_rounds: 3\n"
-                           "  sensitivity_images: 0\n"
+                           "search:\n  strategy: qsvit\n  granularity: stage\n  candidates: 4\n"
+                           "  max_rounds: 3\n  sensitivity_images: 0\n"
+                           "  formats: [int6, int4, int3, int2]\n"
+                           "quantizer:\n  method: round\n"
                            "constraint:\n  max_top1_drop: 1.5\n"
                            "shard_images: 8\ntask_seconds: 10\nrun: none\n";
 

@@ -30,7 +30,8 @@ static inline void remove_folder(const struct folder *f)
     assert_int_equal(system(command), 0);
 }
 
-/* 96 judging and 64 deciding images in shards of 16; `more` is YAML at the top level. */
+/* 96 judging and 64 deciding images in shards of 16; `more` is YAML at the top level. Where they
+ * name no other, the strategy is qsvit and codes are rounded, which takes no images. */
 static inline struct qsv_spec *tiny_spec(const struct folder *f, const char *search,
                                          const char *more)
 {
@@ -38,13 +39,16 @@ static inline struct qsv_spec *tiny_spec(const struct folder *f, const char *sea
     struct qsv_spec *spec;
     char *here = getcwd(NULL, 0);
     assert_non_null(here);
+    const char *strategy = strstr(search, "strategy:") ? "" : "  strategy: qsvit\n";
+    const char *codes =
+        strstr(more, "quantizer:") ? "" : "quantizer:\n  method: round\n  affine: f32\n";
     qsv_strbuf_printf(&text,
                       "model: %s/tests/data/tiny.h5\n"
                       "dataset:\n  images: %s/tests/data/tiny_images.h5\n  count: 96\n"
                       "calibration:\n  images: %s/tests/data/tiny_images.h5\n  first: 96\n"
-                      "search:\n  granularity: block\n  sensitivity_images: 32\n%s"
-                      "shard_images: 16\nrun: %s/run\n%s",
-                      here, here, here, search, f->path, more);
+                      "search:\n  granularity: block\n  sensitivity_images: 32\n%s%s"
+                      "shard_images: 16\nrun: %s/run\n%s%s",
+                      here, here, here, strategy, search, f->path, codes, more);
     assert_false(text.failed);
     if (qsv_spec_parse(&spec, text.text, text.len, "spec.yaml", &err))
         fail_msg("%s", err.text);
