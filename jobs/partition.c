@@ -97,3 +97,14 @@ void qsv_partition_range(const struct qsv_partition *p, enum qsv_image_set set, 
     *first = decide ? p->n_judge_shards : 0;
     *count = (uint32_t)shards_of(n_images, p->shard_images);
 }
+
+uint64_t qsv_partition_count(const struct qsv_partition *p, enum qsv_image_set set,
+                             uint64_t n_images)
+{
+    uint32_t first, n;
+    uint64_t images = 0;
+    qsv_partition_range(p, set, n_images, &first, &n);
+    for (uint32_t s = first; s < first + n; s++)
+        images += qsv_partition_shard(p, s).n_images;
+    return images;
+}

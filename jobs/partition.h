@@ -42,4 +42,8 @@ struct qsv_shard qsv_partition_shard(const struct qsv_partition *p, uint32_t sha
 void qsv_partition_range(const struct qsv_partition *p, enum qsv_image_set set, uint64_t n_images,
                          uint32_t *first, uint32_t *count);
 
+/* How many images those shards hold. */
+uint64_t qsv_partition_count(const struct qsv_partition *p, enum qsv_image_set set,
+                             uint64_t n_images);
+
 #endif

@@ -264,14 +264,8 @@ static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
 
 static uint64_t count(void *context, enum qsv_image_set set, uint64_t n_images)
 {
-    struct qsv_run_evaluator *e = context;
-    const struct qsv_partition *partition = e->setup.run->partition;
-    uint32_t first, n;
-    uint64_t images = 0;
-    qsv_partition_range(partition, set, n_images, &first, &n);
-    for (uint32_t s = first; s < first + n; s++)
-        images += qsv_partition_shard(partition, s).n_images;
-    return images;
+    const struct qsv_run_evaluator *e = context;
+    return qsv_partition_count(e->setup.run->partition, set, n_images);
 }
 
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)

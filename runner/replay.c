@@ -77,14 +77,8 @@ static enum qsv_status evaluate(void *context, const char *step, const struct qs
 
 static uint64_t count(void *context, enum qsv_image_set set, uint64_t n_images)
 {
-    const struct qsv_partition *partition =
-        &((const struct qsv_replay *)context)->ledger->partition;
-    uint32_t first, n;
-    uint64_t images = 0;
-    qsv_partition_range(partition, set, n_images, &first, &n);
-    for (uint32_t s = first; s < first + n; s++)
-        images += qsv_partition_shard(partition, s).n_images;
-    return images;
+    const struct qsv_replay *r = context;
+    return qsv_partition_count(&r->ledger->partition, set, n_images);
 }
 
 static enum qsv_status note(void *context, const struct qsv_step *step, struct qsv_error *err)

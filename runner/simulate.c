@@ -253,6 +253,12 @@ static enum qsv_status evaluate(void *context, const char *step, const struct qs
     return st;
 }
 
+static uint64_t count(void *context, enum qsv_image_set set, uint64_t n_images)
+{
+    const struct simulation *s = context;
+    return qsv_partition_count(&s->partition, set, n_images);
+}
+
 static void suggest(void *context, const struct qsv_trial *trials, uint32_t n,
                     enum qsv_image_set set, uint64_t n_images)
 {
@@ -302,8 +308,12 @@ static enum qsv_status search(struct simulation *s, struct qsv_error *err)
 {
     const struct qsv_spec *spec = s->plan->spec;
     const struct qsv_strategy *strategy = qsv_strategy_find(spec->search.strategy);
-    struct qsv_evaluator face = {
-        .context = s, .evaluate = evaluate, .note = note, .suggest = suggest, .loss = loss};
+    struct qsv_evaluator face = {.context = s,
+                                 .evaluate = evaluate,
+                                 .count = count,
+                                 .note = note,
+                                 .suggest = suggest,
+                                 .loss = loss};
     struct qsv_selection selection = {0};
     struct qsv_space *space = NULL;
     if (!strategy)
