@@ -6,13 +6,14 @@
  * end: it may be selected. Without a bound on the drop there is nothing to race for.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "jobs/confidence.h"
 #include "jobs/constraint.h"
 #include "jobs/strategies/search.h"
 
-enum { PARTS = 8, LEAST_IMAGES = 1024 };
+enum { FIRST_PART = 8, LEAST_IMAGES = 1024 };
 static const double ALPHA = 0.01; /* of a setting that keeps the bound, to be left out */
 
 struct race {
@@ -45,14 +46,33 @@ static enum qsv_status look(struct race *r, size_t i)
     return status;
 }
 
+/* What is next after a part: the open entries on all images. Whoever is done can begin with it. */
+static void suggest_rest(struct race *r)
+{
+    const uint32_t n_groups = r->search->space->n_groups;
+    uint8_t *formats = qsv_search_is_suggesting(r->search) ? qsv_alloc(r->n, n_groups) : NULL;
+    uint32_t n = 0;
+    for (size_t i = 0; formats && i < r->n; i++)
+        if (r->open[i])
+            memcpy(formats + (size_t)n++ * n_groups, r->pool->entries[r->first + i].formats,
+                   n_groups);
+    if (formats)
+        qsv_search_suggest(r->search, formats, n, r->pool->set, r->pool->n_images);
+    free(formats);
+}
+
 static enum qsv_status run(struct race *r, const char *step, struct qsv_metrics *baseline)
 {
+    static const uint64_t parts[] = {FIRST_PART, 1};
     struct qsv_pool_part part = {.first = r->first, .end = r->first + r->n, .wanted = r->open};
     enum qsv_status status = QSV_OK;
-    for (uint64_t of = PARTS; of >= 1 && !status; of /= 2) {
-        part.n_images = r->n_images / of;
-        status = qsv_pool_ask(r->pool, r->search, step, &part, of == 1 ? baseline : NULL);
-        for (size_t i = 0; i < r->n && of > 1 && !status; i++)
+    for (size_t k = 0; k < sizeof parts / sizeof *parts && !status; k++) {
+        const bool last = parts[k] == 1;
+        part.n_images = r->n_images / parts[k];
+        if (!last)
+            suggest_rest(r);
+        status = qsv_pool_ask(r->pool, r->search, step, &part, last ? baseline : NULL);
+        for (size_t i = 0; i < r->n && !last && !status; i++)
             if (r->open[i])
                 status = look(r, i);
     }

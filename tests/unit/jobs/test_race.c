@@ -98,7 +98,7 @@ static void test_a_reserve_counts(void **state)
     uint64_t forwards[2];
     for (int i = 0; i < 2; i++) {
         struct meet m;
-        begin(&m, 8, 8192, i ? 0.9 : 0);
+        begin(&m, 20, 8192, i ? 0.9 : 0);
         assert_int_equal(qsv_pool_race(&m.pool, &m.search, "step", NULL), QSV_OK);
         forwards[i] = m.out.image_forwards;
         end(&m);
@@ -109,7 +109,7 @@ static void test_a_reserve_counts(void **state)
 static void test_a_failing_evaluator_ends_it(void **state)
 {
     (void)state;
-    for (uint32_t at = 1; at <= 4; at++) {
+    for (uint32_t at = 1; at <= 2; at++) {
         struct meet m;
         begin(&m, 40, 8192, 0);
         m.w->fail_at = at;
