@@ -46,9 +46,9 @@ struct qsv_curvature; /* core/curvature.h */
  * "gptq": inputs by falling diagonal of H, each rounded to make up for the errors of those before
  * it; the scale by the rule, squared errors weighted by the diagonal. "compensated": then four
  * sweeps of coordinate descent on the codes, the scale in closed form before each and at the end.
- * "searched": that from 4 to 32 scales to begin with, for each row what loses least, its scale times
- * what the outputs spread less. Formulas: docs/quantizers.md. The last bits of what they stand on may differ between kinds of CPU
- * (core/linear.h), so their codes are to be recorded. */
+ * "searched": that from 4 to 32 scales to begin with, for each row what loses least, its scale
+ * times what the outputs spread less. Formulas: docs/quantizers.md. The last bits of what they
+ * stand on may differ between kinds of CPU (core/linear.h), so their codes are to be recorded. */
 enum qsv_status qsv_quantize_group(const struct qsv_quantizer *q, enum qsv_format format,
                                    const float *weights, size_t out_ch, size_t per_channel,
                                    const struct qsv_curvature *curvature, int8_t *codes,

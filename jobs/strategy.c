@@ -6,14 +6,8 @@
 #include "jobs/strategies/strategies.h"
 
 const struct qsv_strategy *const qsv_strategies[] = {
-    &qsv_strategy_frontier,
-    &qsv_strategy_qsvit,
-    &qsv_strategy_greedy,
-    &qsv_strategy_beam,
-    &qsv_strategy_uniform,
-    &qsv_strategy_random,
-    &qsv_strategy_given,
-    NULL,
+    &qsv_strategy_frontier, &qsv_strategy_qsvit,  &qsv_strategy_greedy, &qsv_strategy_beam,
+    &qsv_strategy_uniform,  &qsv_strategy_random, &qsv_strategy_given,  NULL,
 };
 
 const struct qsv_strategy *qsv_strategy_find(const char *name)

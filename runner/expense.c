@@ -8,8 +8,8 @@ static bool is_asked(const struct qsv_question *q, uint32_t n_asked, uint64_t tr
     return false;
 }
 
-/* A setting's images that the search has not asked about before; `part`: of the network, what the trie
- * of the question does not share with the settings before it. */
+/* A setting's images that the search has not asked about before; `part`: of the network, what the
+ * trie of the question does not share with the settings before it. */
 static enum qsv_status add_setting(struct qsv_expense *e, const struct qsv_question *q,
                                    uint64_t trial_id, double part, const struct qsv_store *store,
                                    struct qsv_error *err)
