@@ -46,7 +46,7 @@ chmod +x "$TMP/bin/apt-get" "$TMP/bin/sudo"
 bare=(env PKG_CONFIG_LIBDIR="$TMP" PATH="$TMP/bin:$PATH")
 run "${bare[@]}" scripts/deps.sh build
 same 'deps: what apt-get is told' "update -qq
-install --yes --no-install-recommends -qq libhdf5-dev libyaml-dev libarchive-dev zlib1g-dev libjansson-dev libxxhash-dev liblapacke-dev" \
+install --yes --no-install-recommends -qq libhdf5-dev libyaml-dev libarchive-dev zlib1g-dev libjansson-dev libxxhash-dev liblapacke-dev libjpeg-dev libpng-dev libmatio-dev" \
     "$(cat "$TMP/calls")"
 same 'deps: packages that are missing afterwards are an error' 1 "$status"
 out=$err
