@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "schedulers/cores.h"
 #include "schedulers/handover.h"
 #include "schedulers/program.h"
+#include "schedulers/spawn.h"
 
 /* Why each is there: tests/mpi/test_local.sh takes away what it replaces. */
 static const char *const environment[] = {
@@ -78,32 +78,12 @@ enum qsv_status qsv_local_plan_create(struct qsv_local_plan *out, const struct q
     return qsv_fail_memory(err, "the command line of mpirun");
 }
 
-/* Signals that this process receives through a descriptor while it waits. One that is ignored
- * (nohup, a script's background) is none of them: a blocked signal would arrive all the same. */
-static void watched_set(sigset_t *set)
-{
-    static const int stopping[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP};
-    struct sigaction action;
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
-        if (sigaction(stopping[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            sigaddset(set, stopping[i]);
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would take the child's status away */
-    sigaddset(set, SIGCHLD);
-}
-
 /* In the child. The process group keeps a terminal's Ctrl-C away from mpirun, which would end
  * everything at once; the ranks are asked first. */
 static _Noreturn void exec_mpirun(const struct qsv_local_plan *plan, const sigset_t *mask,
                                   pid_t parent, int report)
 {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(1);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
+    qsv_spawn_begin(parent);
     unsetenv(QSV_HANDOVER_VARIABLE);
     for (char **e = plan->environment.list; *e; e++) {
         char *value = strchr(*e, '=');
@@ -257,7 +237,7 @@ static enum qsv_status run_plan(struct job *j, const struct qsv_local_plan *plan
                                 struct qsv_error *err)
 {
     sigset_t set, before;
-    watched_set(&set);
+    qsv_spawn_signals(&set);
     int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0)
         return qsv_fail(err, QSV_EFAILED, "cannot watch signals: %s", strerror(errno));

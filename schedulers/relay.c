@@ -2,37 +2,17 @@
 #include "schedulers/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* One that is ignored (nohup, a script's background) is none of them: a blocked signal would arrive
- * all the same. */
-static void fill_watched(sigset_t *set)
-{
-    static const int stopping[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP};
-    struct sigaction action;
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
-        if (sigaction(stopping[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            sigaddset(set, stopping[i]);
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would take the child's status away */
-    sigaddset(set, SIGCHLD);
-}
+#include "schedulers/spawn.h"
 
 static _Noreturn void exec_program(char *const *argv, const sigset_t *mask, pid_t parent)
 {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(1);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
+    qsv_spawn_begin(parent);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execv(argv[0], argv);
@@ -67,7 +47,7 @@ enum qsv_status qsv_relay_run(struct qsv_relay_end *out, char *const *argv, stru
     *out = (struct qsv_relay_end){0};
     if (access(argv[0], X_OK) < 0)
         return qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", argv[0], strerror(errno));
-    fill_watched(&set);
+    qsv_spawn_signals(&set);
     sigprocmask(SIG_BLOCK, &set, &before);
     pid_t self = getpid(), pid = fork();
     if (pid == 0)

@@ -13,48 +13,22 @@
 
 enum { MAX_IMAGES = 1 << 24, MAX_FILE_BYTES = 1 << 28, MAX_CLASSES = 65536 };
 
-enum qsv_status qsv_encoded_create(struct qsv_encoded **out,
-                                   const struct qsv_dataset_source *source, bool archive,
-                                   struct qsv_error *err)
+static enum qsv_status create(struct qsv_encoded **out, const struct qsv_dataset_source *source,
+                              bool archive, struct qsv_error *err)
 {
-    *out = NULL;
-    struct qsv_encoded *e = qsv_alloc(1, sizeof *e);
+    struct qsv_encoded *e = *out = qsv_alloc(1, sizeof *e);
     if (!e)
         return qsv_fail_memory(err, source->images);
     e->transform = source->transform;
     e->archive = archive;
     e->path = qsv_strdup(source->images);
     e->fd = open(source->images, O_RDONLY | O_CLOEXEC | (archive ? O_NONBLOCK : O_DIRECTORY));
-    enum qsv_status st = QSV_OK;
     if (e->fd < 0)
-        st = qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s", source->images, strerror(errno));
-    else if (!e->path)
-        st = qsv_fail_memory(err, source->images);
-    else if ((st = qsv_transform_check(&e->transform, err)))
-        qsv_fail_in(err, st, "%s", source->images);
-    if (st)
-        qsv_encoded_destroy(e);
-    else
-        *out = e;
-    return st;
-}
-
-void qsv_encoded_destroy(struct qsv_encoded *e)
-{
-    if (!e)
-        return;
-    if (e->fd >= 0)
-        close(e->fd);
-    for (size_t i = 0; i < e->n; i++)
-        free(e->images[i].name);
-    for (size_t i = 0; i < e->n_folders; i++)
-        free(e->folders[i]);
-    qsv_labels_destroy(e->labels);
-    free(e->folders);
-    free(e->images);
-    free(e->buffer);
-    free(e->path);
-    free(e);
+        return qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s", source->images, strerror(errno));
+    if (!e->path)
+        return qsv_fail_memory(err, source->images);
+    enum qsv_status st = qsv_transform_check(&e->transform, err);
+    return st ? qsv_fail_in(err, st, "%s", source->images) : QSV_OK;
 }
 
 bool qsv_encoded_is_image(const char *name)
@@ -157,13 +131,28 @@ static enum qsv_status label_by_file(struct qsv_encoded *e, const char *labels,
     return st ? qsv_fail_in(err, st, "%s", labels) : QSV_OK;
 }
 
-enum qsv_status qsv_encoded_finish(struct qsv_encoded *e, struct qsv_data_info *info,
-                                   const char *labels, struct qsv_error *err)
+enum qsv_status qsv_encoded_open(void **state, struct qsv_data_info *info,
+                                 const struct qsv_dataset_source *source, bool archive,
+                                 enum qsv_status (*list)(struct qsv_encoded *, struct qsv_error *),
+                                 struct qsv_error *err)
 {
-    enum qsv_status st = sort(e, err);
+    struct qsv_encoded *e;
+    enum qsv_status st = create(&e, source, archive, err);
     if (!st)
-        st = labels ? label_by_file(e, labels, err) : label_by_folder(e, err);
-    *info = (struct qsv_data_info){e->n, {3, e->transform.crop, e->transform.crop}, 1};
+        st = list(e, err);
+    if (!st)
+        st = sort(e, err);
+    if (!st && source->labels)
+        st = label_by_file(e, source->labels, err);
+    else if (!st)
+        st = label_by_folder(e, err);
+    if (st) {
+        qsv_encoded_close(e);
+        e = NULL;
+    } else {
+        *info = (struct qsv_data_info){e->n, {3, e->transform.crop, e->transform.crop}, 1};
+    }
+    *state = e;
     return st;
 }
 
@@ -285,5 +274,19 @@ const char *qsv_encoded_image_name(void *state, uint64_t i)
 
 void qsv_encoded_close(void *state)
 {
-    qsv_encoded_destroy(state);
+    struct qsv_encoded *e = state;
+    if (!e)
+        return;
+    if (e->fd >= 0)
+        close(e->fd);
+    for (size_t i = 0; i < e->n; i++)
+        free(e->images[i].name);
+    for (size_t i = 0; i < e->n_folders; i++)
+        free(e->folders[i]);
+    qsv_labels_destroy(e->labels);
+    free(e->folders);
+    free(e->images);
+    free(e->buffer);
+    free(e->path);
+    free(e);
 }

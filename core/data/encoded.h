@@ -35,20 +35,19 @@ struct qsv_encoded {
     size_t buffer_bytes;
 };
 
-/* Opens source->images, with O_DIRECTORY or not; no images yet. */
-enum qsv_status qsv_encoded_create(struct qsv_encoded **out,
-                                   const struct qsv_dataset_source *source, bool archive,
-                                   struct qsv_error *err);
-void qsv_encoded_destroy(struct qsv_encoded *e);
+/* Opens source->images, an archive or a folder: `list` adds its images (qsv_encoded_add), which are
+ * then sorted and given their classes. *state becomes a struct qsv_encoded, NULL on failure;
+ * qsv_encoded_close frees it. */
+enum qsv_status qsv_encoded_open(void **state, struct qsv_data_info *info,
+                                 const struct qsv_dataset_source *source, bool archive,
+                                 enum qsv_status (*list)(struct qsv_encoded *, struct qsv_error *),
+                                 struct qsv_error *err);
 
 /* Whether torchvision takes a file of this name for an image, by its suffix. */
 bool qsv_encoded_is_image(const char *name);
 
 enum qsv_status qsv_encoded_add(struct qsv_encoded *e, const char *name, uint64_t offset,
                                 uint64_t bytes, struct qsv_error *err);
-/* When all are added: sorts, finds every image's class, and fills *info. */
-enum qsv_status qsv_encoded_finish(struct qsv_encoded *e, struct qsv_data_info *info,
-                                   const char *labels, struct qsv_error *err);
 
 /* Of a struct qsv_data_reader; state is a struct qsv_encoded. */
 enum qsv_status qsv_encoded_read_pixels(void *state, uint64_t first, size_t n, uint8_t *pixels,

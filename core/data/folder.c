@@ -88,19 +88,7 @@ static enum qsv_status list(struct qsv_encoded *e, struct qsv_error *err)
 static enum qsv_status open_images(void **state, struct qsv_data_info *info,
                                    const struct qsv_dataset_source *source, struct qsv_error *err)
 {
-    struct qsv_encoded *e;
-    *state = NULL;
-    enum qsv_status st = qsv_encoded_create(&e, source, false, err);
-    if (st)
-        return st;
-    st = list(e, err);
-    if (!st)
-        st = qsv_encoded_finish(e, info, source->labels, err);
-    if (st)
-        qsv_encoded_destroy(e);
-    else
-        *state = e;
-    return st;
+    return qsv_encoded_open(state, info, source, false, list, err);
 }
 
 const struct qsv_data_reader qsv_folder_reader = {.name = "folder",

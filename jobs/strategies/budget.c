@@ -2,11 +2,6 @@
 
 #include <inttypes.h>
 
-static uint64_t count_images(const struct qsv_search *s, enum qsv_image_set set, uint64_t n_images)
-{
-    return s->evaluator->count(s->evaluator->context, set, n_images);
-}
-
 /* Image-forwards asked so far that count. */
 static uint64_t spent(const struct qsv_search *s)
 {
@@ -19,7 +14,7 @@ bool qsv_budget_allows(const struct qsv_search *s, uint32_t n, enum qsv_image_se
     const uint64_t most = s->spec->search.max_image_forwards;
     if (!most || !s->evaluator->count)
         return true;
-    return !s->out->exhausted && spent(s) + n * count_images(s, set, n_images) <= most;
+    return !s->out->exhausted && spent(s) + n * qsv_search_count_images(s, set, n_images) <= most;
 }
 
 enum qsv_status qsv_budget_end(struct qsv_search *s, const char *step, uint32_t n,
@@ -32,13 +27,13 @@ enum qsv_status qsv_budget_end(struct qsv_search *s, const char *step, uint32_t 
         s, step, 0, "end",
         "the budget: %" PRIu64 " of %" PRIu64 " image-forwards asked for, and "
         "the next question takes %" PRIu32 " x %" PRIu64 "; the best so far is taken",
-        spent(s), s->spec->search.max_image_forwards, n, count_images(s, set, n_images));
+        spent(s), s->spec->search.max_image_forwards, n, qsv_search_count_images(s, set, n_images));
 }
 
 enum qsv_status qsv_budget_refuse(const struct qsv_search *s, const char *step, uint32_t n,
                                   enum qsv_image_set set, uint64_t n_images)
 {
-    const uint64_t least = spent(s) + n * count_images(s, set, n_images);
+    const uint64_t least = spent(s) + n * qsv_search_count_images(s, set, n_images);
     return qsv_spec_fail(s->spec, "search.max_image_forwards", s->err,
                          "found %" PRIu64 ", expected at least %" PRIu64
                          " for %s to begin: step '%s' measures %" PRIu32 " settings",

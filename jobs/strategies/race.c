@@ -1,5 +1,5 @@
-/* A race: settings are measured on an eighth, a quarter, a half and all of the images, in their
- * random order, and left out as soon as they surely exceed the bound on the drop.
+/* A race: settings are measured on the first eighth of the images, in their random order, and on the
+ * rest unless they surely exceed the bound on the drop.
  *
  * Sure is what a confidence sequence says (jobs/confidence.h): it holds at every look at once, so
  * that looking early costs nothing in certainty. A setting that keeps the bound is measured to the
@@ -24,12 +24,6 @@ struct race {
     struct qsv_confidence *sure; /* [n] */
     bool *open;                  /* [n] */
 };
-
-static uint64_t count_images(const struct qsv_pool *p, const struct qsv_search *s)
-{
-    const struct qsv_evaluator *e = s->evaluator;
-    return e->count ? e->count(e->context, p->set, p->n_images) : 0;
-}
 
 /* Adds what an entry's metrics have more than before. */
 static enum qsv_status look(struct race *r, size_t i)
@@ -63,20 +57,16 @@ static void suggest_rest(struct race *r)
 
 static enum qsv_status run(struct race *r, const char *step, struct qsv_metrics *baseline)
 {
-    static const uint64_t parts[] = {FIRST_PART, 1};
-    struct qsv_pool_part part = {.first = r->first, .end = r->first + r->n, .wanted = r->open};
-    enum qsv_status status = QSV_OK;
-    for (size_t k = 0; k < sizeof parts / sizeof *parts && !status; k++) {
-        const bool last = parts[k] == 1;
-        part.n_images = r->n_images / parts[k];
-        if (!last)
-            suggest_rest(r);
-        status = qsv_pool_ask(r->pool, r->search, step, &part, last ? baseline : NULL);
-        for (size_t i = 0; i < r->n && !last && !status; i++)
-            if (r->open[i])
-                status = look(r, i);
-    }
-    return status;
+    struct qsv_pool_part part = {.first = r->first,
+                                 .end = r->first + r->n,
+                                 .wanted = r->open,
+                                 .n_images = r->n_images / FIRST_PART};
+    suggest_rest(r);
+    enum qsv_status status = qsv_pool_ask(r->pool, r->search, step, &part, NULL);
+    for (size_t i = 0; i < r->n && !status; i++)
+        status = look(r, i);
+    part.n_images = r->n_images;
+    return status ? status : qsv_pool_ask(r->pool, r->search, step, &part, baseline);
 }
 
 enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const char *step,
@@ -84,7 +74,7 @@ enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const ch
 {
     struct race r = {.pool = p,
                      .search = s,
-                     .n_images = count_images(p, s),
+                     .n_images = qsv_search_count_images(s, p->set, p->n_images),
                      .first = p->n_measured,
                      .n = p->n - p->n_measured};
     enum qsv_status status = QSV_OK;
@@ -119,7 +109,7 @@ enum qsv_status qsv_pool_finish(struct qsv_pool *p, struct qsv_search *s, const 
 {
     const struct qsv_pool_part one = {
         .first = entry, .end = entry + 1, .n_images = p->n_images, .certifying = true};
-    if (!p->races || p->entries[entry].metrics.n_images >= count_images(p, s))
+    if (!p->races || p->entries[entry].metrics.n_images >= qsv_search_count_images(s, p->set, p->n_images))
         return QSV_OK;
     return qsv_pool_ask(p, s, step, &one, NULL);
 }

@@ -45,6 +45,13 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
     return status;
 }
 
+uint64_t qsv_search_count_images(const struct qsv_search *s, enum qsv_image_set set,
+                                 uint64_t n_images)
+{
+    const struct qsv_evaluator *e = s->evaluator;
+    return e->count ? e->count(e->context, set, n_images) : 0;
+}
+
 bool qsv_search_is_suggesting(const struct qsv_search *s)
 {
     return s->evaluator->suggest != NULL;

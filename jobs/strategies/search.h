@@ -23,6 +23,10 @@ enum qsv_status qsv_search_ask(struct qsv_search *s, const char *step,
                                const struct qsv_trial *trials, uint32_t n, enum qsv_image_set set,
                                uint64_t n_images, struct qsv_metrics *answers);
 
+/* How many images the first n_images (0: all) of a set are; 0 where the evaluator can't say. */
+uint64_t qsv_search_count_images(const struct qsv_search *s, enum qsv_image_set set,
+                                 uint64_t n_images);
+
 /* Does anybody listen? */
 bool qsv_search_is_suggesting(const struct qsv_search *s);
 /* Says which settings of groups [n][n_groups] the question after the next one may be about. */
@@ -81,7 +85,7 @@ struct qsv_pool_part {
 };
 enum qsv_status qsv_pool_ask(struct qsv_pool *p, struct qsv_search *s, const char *step,
                              const struct qsv_pool_part *part, struct qsv_metrics *baseline);
-/* What has no metrics yet on growing parts of the pool's images, and no further where it surely
+/* What has no metrics yet on a part of the pool's images, and on the rest of them unless it surely
  * exceeds the drop. */
 enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const char *step,
                               struct qsv_metrics *baseline);
