@@ -14,7 +14,7 @@ enum {
     IMAGE_CACHE_BYTES = 1 << 29,
     BASELINE_CACHE_BYTES = 1 << 28,
     NETWORK_CACHE_BYTES = 1 << 28,
-    BATCH_BYTES = 1 << 24
+    BATCH_BYTES = 1 << 29
 };
 
 struct shard_images {

@@ -10,7 +10,7 @@ SPEC = """model: {model}
 dataset:
   images: {data}/t10k-images-idx3-ubyte.gz
   labels: {data}/t10k-labels-idx1-ubyte.gz
-  count: 1024
+  count: 4096
 search:
   strategy: uniform
   formats: [int4]
