@@ -1,11 +1,14 @@
 #include "runner/summary.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
+#include "results/ledger.h"
 
+static const double TIGHTER = 0.85; /* what is left of a bound after the judging images said no */
 enum { MAX_ROWS = 24, MOST = 14, LEAST = 6 }; /* groups shown: all, or the ends */
 
 static double saved(double now, double before)
@@ -204,6 +207,19 @@ static void add_savings(struct qsv_strbuf *out, const struct qsv_summary *s)
                          "2.1 points, on ImageNet\n");
 }
 
+static void add_cost(struct qsv_strbuf *out, const struct qsv_summary *s)
+{
+    if (!s->cost || !s->cost->image_forwards)
+        return;
+    add_label(out, "search");
+    add_count(out, s->cost->image_forwards);
+    qsv_strbuf_puts(out, " image-forwards, ");
+    add_count(out, (uint64_t)llround(s->cost->trie_forwards));
+    qsv_strbuf_puts(out, " where what trials share counts once; ");
+    add_count(out, s->selection->certifying_forwards);
+    qsv_strbuf_puts(out, " of them certify what is selected\n");
+}
+
 /* Nothing where all was recorded before. */
 static void add_work(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
@@ -242,15 +258,43 @@ static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_puts(out, "\n");
 }
 
+/* Held on the images that decided, which the bound is asked of with a margin, but not on those that
+ * judge. */
+static bool is_rejected(const struct qsv_summary *s)
+{
+    const struct qsv_selection *sel = s->selection;
+    return sel->decided.n_images && sel->rest.n_images == sel->judged.n_images &&
+           qsv_constraint_met(s->spec, &sel->decided);
+}
+
+static void add_unmet(struct qsv_strbuf *out, const struct qsv_summary *s)
+{
+    const struct qsv_selection *sel = s->selection;
+    const bool rejected = is_rejected(s);
+    add_label(out, "constraint");
+    qsv_strbuf_puts(out, rejected ? "not met on the judging images, though on those that decided: "
+                                  : "no setting was found that meets it: ");
+    qsv_constraint_print(out, s->spec);
+    qsv_strbuf_puts(out, "\n");
+    if (!rejected || !qsv_constraint_bounds_drop(s->spec))
+        return;
+    add_label(out, "");
+    qsv_strbuf_printf(out,
+                      "%.2f points there, %.2f here; the setting for a tighter bound is one "
+                      "certification away:\n",
+                      qsv_metrics_top1_drop(&sel->decided), qsv_metrics_top1_drop(&sel->judged));
+    add_label(out, "");
+    qsv_strbuf_printf(out,
+                      "qsvit query %s --bound %.2f -o tighter.yaml, then search: {strategy: given, "
+                      "setting: tighter.yaml}\n",
+                      s->run_folder, TIGHTER * s->spec->constraint.max_top1_drop);
+}
+
 static void add_verdict(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
     const struct qsv_metrics *m = &s->selection->judged;
-    if (!s->selection->meets) {
-        add_label(out, "constraint");
-        qsv_strbuf_puts(out, "no setting was found that meets it: ");
-        qsv_constraint_print(out, s->spec);
-        qsv_strbuf_puts(out, "\n");
-    }
+    if (!s->selection->meets)
+        add_unmet(out, s);
     qsv_strbuf_printf(out, "%s: weights saved %.1f %%, top-1 drop %.2f points, %s/results.h5\n",
                       s->selection->meets ? "selected" : "nearest",
                       saved((double)m->bytes.weights_bytes, f32_weights_bytes(s)),
@@ -265,6 +309,7 @@ void qsv_summary_print(struct qsv_strbuf *out, const struct qsv_summary *s)
     add_base(out, s);
     add_selected(out, s);
     add_savings(out, s);
+    add_cost(out, s);
     add_work(out, s);
     add_files(out, s);
     add_verdict(out, s);

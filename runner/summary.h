@@ -17,6 +17,7 @@ struct qsv_summary {
     double seconds;         /* of this attempt */
     uint64_t n_records;     /* in the run */
     struct qsv_tally tally; /* of this attempt */
+    const struct qsv_search_cost *cost; /* of the search, in all attempts; NULL: not known */
 };
 
 void qsv_summary_print(struct qsv_strbuf *out, const struct qsv_summary *s);

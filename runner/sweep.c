@@ -206,7 +206,8 @@ static enum qsv_status print_summary(struct progressing *p, size_t n_records, st
                                   .exported = p->exported,
                                   .seconds = now_s(p->sweep) - p->began_s,
                                   .n_records = n_records,
-                                  .tally = qsv_coordinator_tally(p->coordinator)};
+                                  .tally = qsv_coordinator_tally(p->coordinator),
+                                  .cost = qsv_run_evaluator_cost(p->evaluator)};
     qsv_progress_clear(p->progress);
     qsv_summary_print(&text, &summary);
     bool ok = !text.failed && fwrite(text.text, 1, text.len, p->sweep->out) == text.len &&
