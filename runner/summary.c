@@ -163,6 +163,12 @@ static void add_base(struct qsv_strbuf *out, const struct qsv_summary *s)
     add_drop(out, "", "deciding images", &sel->base_decided);
 }
 
+/* Whether none of the judging images decided. */
+static bool judges_unseen(const struct qsv_selection *s)
+{
+    return s->rest.n_images && s->rest.n_images == s->judged.n_images;
+}
+
 static void add_selected(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
     const struct qsv_selection *sel = s->selection;
@@ -170,7 +176,7 @@ static void add_selected(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_printf(out, "%.2f bits a weight, trial %016" PRIx64 "\n", sel->judged.bytes.avg_bits,
                       sel->trial_id);
     add_formats(out, s, sel->formats);
-    bool unseen = sel->rest.n_images == sel->judged.n_images;
+    const bool unseen = judges_unseen(sel);
     add_drop(out, "", unseen ? "judging images, none of which decided" : "judging images",
              &sel->judged);
     if (sel->decided.n_images)
@@ -215,9 +221,13 @@ static void add_cost(struct qsv_strbuf *out, const struct qsv_summary *s)
     add_count(out, s->cost->image_forwards);
     qsv_strbuf_puts(out, " image-forwards, ");
     add_count(out, (uint64_t)llround(s->cost->trie_forwards));
-    qsv_strbuf_puts(out, " where what trials share counts once; ");
-    add_count(out, s->selection->certifying_forwards);
-    qsv_strbuf_puts(out, " of them certify what is selected\n");
+    qsv_strbuf_puts(out, " where what trials share counts once");
+    if (judges_unseen(s->selection)) {
+        qsv_strbuf_puts(out, "; ");
+        add_count(out, s->selection->baseline.n_images + s->selection->judged.n_images);
+        qsv_strbuf_puts(out, " of them judged what is selected");
+    }
+    qsv_strbuf_puts(out, "\n");
 }
 
 /* Nothing where all was recorded before. */
@@ -263,7 +273,7 @@ static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)
 static bool is_rejected(const struct qsv_summary *s)
 {
     const struct qsv_selection *sel = s->selection;
-    return sel->decided.n_images && sel->rest.n_images == sel->judged.n_images &&
+    return sel->decided.n_images && judges_unseen(sel) &&
            qsv_constraint_met(s->spec, &sel->decided);
 }
 

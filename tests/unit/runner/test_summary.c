@@ -57,12 +57,13 @@ static char *print(struct stage *s, uint64_t lost_deciding, uint64_t lost_judgin
 {
     struct qsv_strbuf text = {0};
     const struct qsv_search_cost cost = {.image_forwards = 102688, .trie_forwards = 66400.6};
-    struct qsv_selection sel = {.formats = s->formats,
-                                .trial_id = 0xabc,
-                                .judged = with_drop(lost_judging),
-                                .decided = with_drop(lost_deciding),
-                                .baseline = with_drop(0),
-                                .certifying_forwards = 20000};
+    struct qsv_selection sel = {
+        .formats = s->formats,
+        .trial_id = 0xabc,
+        .judged = with_drop(lost_judging),
+        .decided = with_drop(lost_deciding),
+        .baseline = with_drop(0),
+    };
     if (apart)
         sel.rest = sel.judged;
     qsv_summary_print(&text, &(struct qsv_summary){.spec = s->spec,
@@ -103,7 +104,7 @@ static void what_the_search_took_is_said(void **state)
     char *text = print(*state, 5, 11, true);
     assert_non_null(strstr(text,
                            "search          102,688 image-forwards, 66,401 where what trials share "
-                           "counts once; 20,000 of them certify what is selected\n"));
+                           "counts once; 2,000 of them judged what is selected\n"));
     free(text);
 }
 
