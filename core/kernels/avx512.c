@@ -40,38 +40,73 @@ static uint64_t lif(const struct qsv_lif_channel *f)
     return fired;
 }
 
-static uint64_t count_both(const struct qsv_attend *a)
+enum { PAIRS = 8, HELD = 4 }; /* channels side by side; words of them in registers at once */
+
+/* Words [first, first + n) of v's channels j .. j + 7, a channel a lane; silent beyond the last. */
+QSV_INLINE void gather_words(qsv_v512 held[HELD], const struct qsv_attend *a, uint32_t j,
+                             uint32_t first, uint32_t n)
+{
+    const uint32_t left = a->channels - j;
+    const __mmask8 there = left < PAIRS ? (__mmask8)((1U << left) - 1) : 0xff;
+    const qsv_v512 at =
+        _mm512_mullo_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(a->words));
+    const uint64_t *v = a->v + (size_t)j * a->words + first;
+    for (uint32_t w = 0; w < HELD; w++)
+        held[w] = w < n ? _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), there, at, v + w, 8)
+                        : _mm512_setzero_si512();
+}
+
+/* counts of k's channels with v's j .. j + 7; returns their sum. */
+static uint64_t count_eight(const struct qsv_attend *a, uint32_t j)
 {
     const size_t width = (a->channels + 15) / 16 * 16;
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < a->channels; i++)
-        for (uint32_t j = 0; j < a->channels; j++) {
-            const uint64_t *k = a->k + (size_t)i * a->words, *v = a->v + (size_t)j * a->words;
-            uint64_t both = 0;
-            for (uint32_t w = 0; w < a->words; w++)
-                both += (uint64_t)_mm_popcnt_u64(k[w] & v[w]);
-            a->counts[i * width + j] = (int32_t)both;
-            n += both;
+    qsv_v512 total = _mm512_setzero_si512(), held[HELD];
+    for (uint32_t first = 0; first < a->words; first += HELD) {
+        const uint32_t n = a->words - first < HELD ? a->words - first : HELD;
+        gather_words(held, a, j, first, n);
+        for (uint32_t i = 0; i < a->channels; i++) {
+            const uint64_t *k = a->k + (size_t)i * a->words + first;
+            int32_t *counts = a->counts + i * width + j;
+            qsv_v512 sum = _mm512_setzero_si512();
+            for (uint32_t w = 0; w < n; w++)
+                sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_and_si512(
+                                                held[w], _mm512_set1_epi64((int64_t)k[w]))));
+            total = _mm512_add_epi64(total, sum);
+            __m256i narrow = _mm512_cvtepi64_epi32(sum);
+            if (first)
+                narrow = _mm256_add_epi32(narrow, _mm256_loadu_si256((const __m256i *)counts));
+            _mm256_storeu_si256((__m256i *)counts, narrow);
         }
-    return n;
+    }
+    return (uint64_t)_mm512_reduce_add_epi64(total);
+}
+
+/* Outputs j .. j + 7 of 16 tokens. */
+static void attend_eight(const struct qsv_attend *a, uint32_t j, uint32_t p)
+{
+    const size_t width = (a->channels + 15) / 16 * 16;
+    qsv_v512 sum[PAIRS];
+    for (int u = 0; u < PAIRS; u++)
+        sum[u] = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < a->channels; i++) {
+        const __mmask16 q = (__mmask16)(a->q[(size_t)i * a->words + p / 64] >> p % 64);
+        const int32_t *counts = a->counts + i * width + j;
+        for (int u = 0; u < PAIRS; u++)
+            sum[u] = _mm512_mask_add_epi32(sum[u], q, sum[u], _mm512_set1_epi32(counts[u]));
+    }
+    for (uint32_t u = 0; u < PAIRS && j + u < a->channels; u++)
+        _mm512_storeu_ps(a->out + (j + u) * a->out_stride + p,
+                         _mm512_mul_ps(_mm512_cvtepi32_ps(sum[u]), _mm512_set1_ps(a->scale)));
 }
 
 static uint64_t attend(const struct qsv_attend *a)
 {
-    const size_t width = (a->channels + 15) / 16 * 16;
-    const __m512 scale = _mm512_set1_ps(a->scale);
-    uint64_t n = count_both(a);
-    for (uint32_t j = 0; j < a->channels; j++)
-        for (uint32_t p = 0; p < a->tokens; p += 16) {
-            qsv_v512 sum = _mm512_setzero_si512();
-            for (uint32_t i = 0; i < a->channels; i++) {
-                const __mmask16 q = (__mmask16)(a->q[(size_t)i * a->words + p / 64] >> p % 64);
-                sum =
-                    _mm512_mask_add_epi32(sum, q, sum, _mm512_set1_epi32(a->counts[i * width + j]));
-            }
-            _mm512_storeu_ps(a->out + j * a->out_stride + p,
-                             _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale));
-        }
+    uint64_t n = 0;
+    for (uint32_t j = 0; j < a->channels; j += PAIRS) {
+        n += count_eight(a, j);
+        for (uint32_t p = 0; p < a->tokens; p += 16)
+            attend_eight(a, j, p);
+    }
     for (size_t i = 0; i < (size_t)a->channels * a->words; i++)
         n += (uint64_t)_mm_popcnt_u64(a->q[i]) * a->channels;
     return n;

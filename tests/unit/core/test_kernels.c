@@ -520,8 +520,8 @@ static void test_lif_by_hand(void **state)
 
 static void test_attend(void **state)
 {
-    static const uint32_t sizes[][2] = {
-        {1, 1}, {8, 16}, {45, 196}, {17, 70}}; /* channels, tokens */
+    static const uint32_t sizes[][2] = {{1, 1},   {8, 16},  {45, 196},
+                                        {17, 70}, {64, 64}, {9, 330}}; /* channels, tokens */
     struct qsv_rng r;
     (void)state;
     qsv_rng_seed(&r, SEED);
