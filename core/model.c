@@ -126,7 +126,7 @@ static void hash_model(struct qsv_model *m, struct qsv_hash *h)
         qsv_hash_add_u64(h, t->rank);
         for (uint32_t k = 0; k < t->rank; k++)
             qsv_hash_add_u64(h, t->shape[k]);
-        if (qsv_affine_is_half(t))
+        if (qsv_affine_has_exponent(t))
             qsv_hash_add(h, &t->exponent, sizeof t->exponent);
         qsv_hash_add(h, t->data, t->bytes);
     }

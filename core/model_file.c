@@ -72,7 +72,7 @@ static enum qsv_status write_tensors(hid_t file, const struct qsv_model *m, stru
         rows[i].format = (uint8_t)t->format;
         rows[i].rank = (uint8_t)t->rank;
         rows[i].exponent = t->exponent;
-        exponents = exponents || qsv_affine_is_half(t);
+        exponents = exponents || qsv_affine_has_exponent(t);
         memcpy(rows[i].shape, t->shape, sizeof t->shape);
         rows[i].offset = total;
         rows[i].bytes = t->bytes;
@@ -188,7 +188,7 @@ static enum qsv_status read_options(hid_t file, struct qsv_model_options *o, str
 static enum qsv_status check_exponent(const struct qsv_tensor *t, struct qsv_error *err)
 {
     int low = 0, high = 0;
-    if (qsv_affine_is_half(t)) {
+    if (qsv_affine_has_exponent(t)) {
         low = QSV_AFFINE_EXPONENT_MIN;
         high = QSV_AFFINE_EXPONENT_MAX;
     }

@@ -88,12 +88,10 @@ static void round_vectors(struct qsv_network *n)
 {
     for (uint32_t l = 0; l < n->model->graph.n_layers; l++) {
         uint32_t channels = n->model->graph.layers[l].out_ch;
-        if (affine_of(n, l) != QSV_F16)
-            continue;
         if (n->multiplier[l])
-            qsv_affine_round(n->multiplier[l], channels);
+            qsv_affine_round(affine_of(n, l), n->multiplier[l], channels);
         if (n->shift[l])
-            qsv_affine_round(n->shift[l], channels);
+            qsv_affine_round(affine_of(n, l), n->shift[l], channels);
     }
 }
 

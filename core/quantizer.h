@@ -22,9 +22,8 @@ struct qsv_quantizer {
     const char
         *name; /* "round", "gptq", "compensated" or "searched", as qsv_quantizer_find gives it */
     enum qsv_scale_rule scale; /* "compensated": where the search for scales begins */
-    enum qsv_format affine;    /* QSV_F32 or QSV_F16: what multipliers and shifts of layers that are
-                                  not f32 are stored as (core/affine.h); codes do not depend on it
-                                */
+    enum qsv_format affine;    /* QSV_F32, QSV_F16 or QSV_INT8: what multipliers and shifts are
+                                  stored as (qsv_affine_of); codes do not depend on it */
 };
 
 /* weights [out_ch][per_channel] finite f32, row-major; codes like weights; scale [out_ch], never 0,

@@ -148,7 +148,7 @@ static void describe(char out[96], enum qsv_format format, uint32_t rank, const 
 }
 
 static enum qsv_status need(const struct qsv_tensor **out, const struct qsv_tensors *t,
-                            const char *name, bool halves, uint32_t rank, const uint32_t *shape,
+                            const char *name, bool affine, uint32_t rank, const uint32_t *shape,
                             struct qsv_error *err)
 {
     const struct qsv_tensor *found = qsv_tensors_find(t, name);
@@ -156,7 +156,8 @@ static enum qsv_status need(const struct qsv_tensor **out, const struct qsv_tens
         return qsv_fail(err, QSV_EINPUT, "tensor '%s' is missing", name);
     if (found->defect)
         return qsv_fail(err, QSV_EINPUT, "tensor '%s' can't be read: %s", name, found->defect);
-    bool known = found->format == QSV_F32 || (halves && found->format == QSV_F16);
+    bool known = found->format == QSV_F32 ||
+                 (affine && (found->format == QSV_F16 || found->format == QSV_INT8));
     if (!known || found->rank != rank ||
         (rank && memcmp(found->shape, shape, rank * sizeof *shape))) {
         char is[96], expected[96];

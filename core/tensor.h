@@ -23,7 +23,7 @@ struct qsv_tensor {
     enum qsv_format format;
     uint32_t rank;
     uint32_t shape[QSV_MAX_RANK];
-    int8_t exponent; /* of f16 vectors, whose values are half x 2^exponent; else 0 */
+    int8_t exponent; /* of f16 and int8 vectors, whose values are that x 2^exponent; else 0 */
     uint8_t *data;   /* aligned to QSV_ALIGN, owned unless borrowed */
     size_t bytes;
     bool borrowed; /* read-only, and somebody else's to free */

@@ -20,7 +20,8 @@
 static const char *const granularities[] = {
     [QSV_BY_LAYER] = "layer", [QSV_BY_BLOCK] = "block", [QSV_BY_STAGE] = "stage", NULL};
 static const char *const scale_rules[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse", NULL};
-static const char *const affines[] = {[QSV_F32] = "f32", [QSV_F16] = "f16", NULL};
+static const char *const affines[] = {
+    [QSV_F32] = "f32", [QSV_F16] = "f16", [QSV_INT8] = "int8", NULL};
 static const char *const interpolations[] = {
     [QSV_BICUBIC] = "bicubic", [QSV_BILINEAR] = "bilinear", NULL};
 static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
@@ -116,7 +117,9 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "a channel's scale: by its largest weight, or by least squared error"},
     {"quantizer.affine", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.affine),
      .choices = affines, .standard = "f16",
-     .help = "what multipliers and shifts are stored as; f16: with an exponent a vector"},
+     .help =
+         "what multipliers and shifts are stored as; f16, int8: with an exponent a vector; int8 "
+         "in layers of at most two bits, f16 in others"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
      .help = "images whose statistics gptq, compensated and searched choose codes by; 0: all that "

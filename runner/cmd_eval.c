@@ -43,8 +43,8 @@ static const struct qsv_option options[] = {
      "layers in the formats that a setting file gives"},
     {QSV_OPTION_CHOICE, "quantizer", 0, "max|mse", AT(scale), false, "mse", 0,
      "how scales are chosen: by the largest magnitude or by least squared error"},
-    {QSV_OPTION_CHOICE, "affine", 0, "f32|f16", AT(affine), false, "f32", 0,
-     "what multipliers and shifts are rounded to; f16: halves with an exponent a vector"},
+    {QSV_OPTION_CHOICE, "affine", 0, "f32|f16|int8", AT(affine), false, "f32", 0,
+     "what multipliers and shifts are rounded to; as quantize does"},
     {QSV_OPTION_TEXT, "logits", 0, "OUT.h5", AT(logits), false, NULL, 0,
      "write the answers: logits f32 [N, classes] and labels"},
     {QSV_OPTION_TEXT, "trace", 0, "OUT.h5", AT(trace), false, NULL, 0,
@@ -69,7 +69,7 @@ static enum qsv_status build(struct qsv_loaded *x, const struct values *v, struc
 {
     const struct qsv_quantizer quantizer = {qsv_quantizer_find("round"),
                                             v->scale ? QSV_SCALE_MSE : QSV_SCALE_MAX,
-                                            v->affine ? QSV_F16 : QSV_F32};
+                                            (enum qsv_format)v->affine};
     uint8_t *formats = qsv_alloc(x->model->graph.n_layers, 1);
     bool given = v->format_all || v->setting;
     if (!formats)
@@ -240,7 +240,7 @@ const struct qsv_command qsv_cmd_eval = {
     .synopsis = "-m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
                 "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
                 "    [--limit N] [--threads N]\n"
-                "    [--format-all FORMAT | --setting FILE] [--affine f32|f16]\n"
+                "    [--format-all FORMAT | --setting FILE] [--affine f32|f16|int8]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"
                "taken in the order of the file; their size must be the model's input or half\n"

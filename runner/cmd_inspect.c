@@ -69,10 +69,13 @@ static uint64_t stored_bytes(const struct qsv_model *m)
 /* What a quantized model's multipliers and shifts are stored as; NULL for a source model. */
 static const char *affine_name(const struct qsv_model *m)
 {
-    for (size_t i = 0; m->folded && i < m->tensors.n; i++)
-        if (qsv_affine_is_half(&m->tensors.v[i]))
-            return "f16";
-    return m->folded ? "f32" : NULL;
+    enum qsv_format narrowest = QSV_F32;
+    for (size_t i = 0; i < m->tensors.n; i++) {
+        const struct qsv_tensor *t = &m->tensors.v[i];
+        if (qsv_affine_has_exponent(t) && t->format > narrowest)
+            narrowest = t->format;
+    }
+    return m->folded ? qsv_format_info(narrowest)->name : NULL;
 }
 
 static void add_options(struct qsv_strbuf *out, const struct qsv_model *m)

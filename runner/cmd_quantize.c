@@ -59,10 +59,12 @@ static const struct qsv_option options[] = {
      .help = "take the codes that calibrate --bank wrote"},
     {.type = QSV_OPTION_CHOICE,
      .name = "affine",
-     .argument = "f32|f16",
+     .argument = "f32|f16|int8",
      .target = offsetof(struct values, affine),
      .fallback = "f32",
-     .help = "what multipliers and shifts are stored as; f16: halves with an exponent a vector"},
+     .help = "what multipliers and shifts are stored as; f16, int8: with an exponent a vector, "
+             "int8 only where weights have "
+             "at most two bits"},
     {.type = QSV_OPTION_END},
 };
 
@@ -101,7 +103,7 @@ static enum qsv_status quantize(struct qsv_loaded *x, const struct values *v, FI
         st = make_bank(x, v, &statistics, err);
     if (!st) {
         struct qsv_quantizer q = *qsv_bank_quantizer(x->bank);
-        q.affine = v->affine ? QSV_F16 : QSV_F32;
+        q.affine = (enum qsv_format)v->affine;
         st = qsv_export_write(x, formats, &q, v->output, out, err);
     }
     free(formats);
@@ -148,7 +150,7 @@ const struct qsv_command qsv_cmd_quantize = {
     .summary = "Writes a model with its weights in given formats",
     .synopsis = "-m MODEL --format-all FORMAT|--setting FILE -o OUT\n"
                 "    [--quantizer NAME [--stats STATS.h5] | --bank BANK.h5]\n"
-                "    [--affine f32|f16]",
+                "    [--affine f32|f16|int8]",
     .details = "OUT.h5 is a model file that eval runs, with bit-packed codes. OUT.safetensors\n"
                "goes back to PyTorch: the same weights as f32 numbers.",
     .options = options,

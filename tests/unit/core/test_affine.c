@@ -45,17 +45,17 @@ static void check(const float *v, size_t n)
     float rounded[64], again[64];
     struct qsv_tensors tensors = {0};
     struct qsv_tensor *t;
-    int exponent = qsv_affine_exponent(v, n);
+    int exponent = qsv_affine_exponent(QSV_F16, v, n);
     memcpy(rounded, v, n * sizeof *v);
-    qsv_affine_round(rounded, n);
+    qsv_affine_round(QSV_F16, rounded, n);
     for (size_t i = 0; i < n; i++)
         if ((double)rounded[i] != nearest((double)v[i], exponent) ||
             signbit(rounded[i]) != signbit(v[i]))
             fail_msg("%a becomes %a at exponent %d, expected %a", (double)v[i], (double)rounded[i],
                      exponent, nearest((double)v[i], exponent));
-    assert_int_equal(qsv_affine_exponent(rounded, n), exponent);
+    assert_int_equal(qsv_affine_exponent(QSV_F16, rounded, n), exponent);
     memcpy(again, rounded, n * sizeof *v);
-    qsv_affine_round(again, n);
+    qsv_affine_round(QSV_F16, again, n);
     assert_memory_equal(again, rounded, n * sizeof *v);
     uint32_t shape = (uint32_t)n;
     assert_int_equal(qsv_tensors_add(&tensors, "x", QSV_F16, 1, &shape, &t, NULL), QSV_OK);
@@ -89,13 +89,13 @@ static void test_by_hand(void **state)
         {-FLT_MAX, 112},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(qsv_affine_exponent(&rows[i].largest, 1), rows[i].exponent);
+        assert_int_equal(qsv_affine_exponent(QSV_F16, &rows[i].largest, 1), rows[i].exponent);
     float v[] = {1, 0x1.004p0F, 0x1.002p0F, 0x1.006p0F, -0x1.002p0F, 0x1p-39F, 0x1p-38F};
     const float want[] = {1, 0x1.004p0F, 1, 0x1.008p0F, -1, 0, 0x1p-38F};
-    qsv_affine_round(v, 7);
+    qsv_affine_round(QSV_F16, v, 7);
     assert_memory_equal(v, want, sizeof v);
     float huge = -FLT_MAX;
-    qsv_affine_round(&huge, 1);
+    qsv_affine_round(QSV_F16, &huge, 1);
     assert_true(huge == -0x1.ffcp127F); /* 65504 x 2^112 */
 }
 
@@ -136,6 +136,110 @@ static void test_any_vector(void **state)
     }
 }
 
+/* Nearest of -127 .. 127 times 2^exponent, ties to the even integer, by trying all. */
+static double nearest_byte(double v, int exponent)
+{
+    double best = 0;
+    for (int i = -127; i <= 127; i++) {
+        const double x = ldexp(i, exponent), now = fabs(x - v), before = fabs(best - v);
+        if (now < before || (now == before && i % 2 == 0))
+            best = x;
+    }
+    return best;
+}
+
+static void check_bytes(const float *v, size_t n)
+{
+    float rounded[64], again[64];
+    struct qsv_tensors tensors = {0};
+    struct qsv_tensor *t;
+    const int exponent = qsv_affine_exponent(QSV_INT8, v, n);
+    float largest = 0;
+    memcpy(rounded, v, n * sizeof *v);
+    qsv_affine_round(QSV_INT8, rounded, n);
+    for (size_t i = 0; i < n; i++) {
+        if ((double)rounded[i] != nearest_byte((double)v[i], exponent))
+            fail_msg("%a becomes %a at exponent %d, expected %a", (double)v[i], (double)rounded[i],
+                     exponent, nearest_byte((double)v[i], exponent));
+        largest = fmaxf(largest, fabsf(rounded[i]));
+    }
+    if (largest > 0 && exponent > QSV_AFFINE_EXPONENT_MIN)
+        assert_true(largest >= ldexpf(64, exponent));
+    memcpy(again, rounded, n * sizeof *v);
+    qsv_affine_round(QSV_INT8, again, n);
+    assert_memory_equal(again, rounded, n * sizeof *v);
+    assert_int_equal(
+        qsv_tensors_add(&tensors, "x", QSV_INT8, 1, (uint32_t[]){(uint32_t)n}, &t, NULL), QSV_OK);
+    qsv_affine_pack(t, rounded);
+    assert_int_equal(t->bytes, n);
+    assert_int_equal(qsv_affine_stored_bytes(t), qsv_affine_bytes(QSV_INT8, n));
+    assert_int_equal(qsv_affine_stored_bytes(t), n + 1);
+    memset(again, 0xee, sizeof again);
+    qsv_affine_unpack(again, t);
+    for (size_t i = 0; i < n; i++)
+        assert_true(again[i] == rounded[i]);
+    qsv_tensors_fini(&tensors);
+}
+
+static void test_bytes_by_hand(void **state)
+{
+    (void)state;
+    static const struct {
+        float largest;
+        int exponent;
+    } rows[] = {{0, 0},         {127, 0},       {127.5F, 1}, /* half way to 128: the even one */
+                {127.4F, 0},    {64, 0},        {63.5F, -1}, {-1, -6}, {0x1p-149F, -125},
+                {FLT_MAX, 112}, {-FLT_MAX, 112}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(qsv_affine_exponent(QSV_INT8, &rows[i].largest, 1), rows[i].exponent);
+    float v[] = {100, 0.5F, 1.5F, -2.5F, 0.49F, -99.6F};
+    const float want[] = {100, 0, 2, -2, 0, -100};
+    qsv_affine_round(QSV_INT8, v, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(v[i] == want[i]);
+    float huge = -FLT_MAX;
+    qsv_affine_round(QSV_INT8, &huge, 1);
+    assert_true(huge == -127 * 0x1p112F);
+}
+
+static void test_any_bytes(void **state)
+{
+    struct qsv_rng r;
+    float v[64];
+    (void)state;
+    qsv_rng_seed(&r, 22);
+    for (int k = 0; k < 2000; k++) {
+        const size_t n = 1 + qsv_rng_below(&r, 64);
+        const int base = (int)qsv_rng_below(&r, 270) - 145;
+        for (size_t i = 0; i < n; i++) {
+            double x = 1 + qsv_rng_unit(&r);
+            if (qsv_rng_below(&r, 3) == 0) /* a tie, or near one */
+                x = 1 + (double)qsv_rng_below(&r, 257) / 256;
+            const int e = base - (int)qsv_rng_below(&r, 10);
+            v[i] = (float)ldexp(qsv_rng_below(&r, 2) ? x : -x, e > 126 ? 126 : e);
+        }
+        check_bytes(v, n);
+    }
+}
+
+/* Codes of at most two bits are coarser than bytes; others keep halves, and f32 is exact. */
+static void test_where_bytes_are(void **state)
+{
+    (void)state;
+    static const enum qsv_format halves[] = {QSV_F16,  QSV_INT8, QSV_INT6, QSV_INT5,
+                                             QSV_INT4, QSV_INT3, QSV_NONE};
+    static const enum qsv_format bytes[] = {QSV_INT2, QSV_TERNARY, QSV_BINARY};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
+        assert_int_equal(qsv_affine_of(halves[i], QSV_INT8), QSV_F16);
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        assert_int_equal(qsv_affine_of(bytes[i], QSV_INT8), QSV_INT8);
+        assert_int_equal(qsv_affine_of(bytes[i], QSV_F16), QSV_F16);
+        assert_int_equal(qsv_affine_of(bytes[i], QSV_F32), QSV_F32);
+    }
+    assert_int_equal(qsv_affine_of(QSV_F32, QSV_INT8), QSV_F32);
+    assert_int_equal(qsv_affine_of(QSV_F32, QSV_F16), QSV_F32);
+}
+
 static void test_floats_stay(void **state)
 {
     (void)state;
@@ -163,9 +267,9 @@ static void test_floats_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_any_vector),
+        cmocka_unit_test(test_by_hand),     cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_any_vector),  cmocka_unit_test(test_bytes_by_hand),
+        cmocka_unit_test(test_any_bytes),   cmocka_unit_test(test_where_bytes_are),
         cmocka_unit_test(test_floats_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Model files with vectors of halves: what comes back, and what is refused. */
+/* Model files with vectors of halves or bytes: what comes back, and what is refused. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -24,10 +24,10 @@
 
 static char path[] = "/tmp/qsv_affine_XXXXXX";
 
-/* The small golden model at ternary with affines in half precision. */
-static struct qsv_model *folded(void)
+/* The small golden model at ternary with affines in half precision, or in bytes. */
+static struct qsv_model *folded(enum qsv_format affine)
 {
-    static const struct qsv_quantizer q = {"round", QSV_SCALE_MSE, QSV_F16};
+    const struct qsv_quantizer q = {"round", QSV_SCALE_MSE, affine};
     struct qsv_model *source = NULL, *out = NULL;
     struct qsv_bank *bank;
     struct qsv_network *n;
@@ -48,7 +48,7 @@ static struct qsv_model *folded(void)
 static struct qsv_tensor *find_vector(struct qsv_model *m)
 {
     for (size_t i = 0; i < m->tensors.n; i++)
-        if (qsv_affine_is_half(&m->tensors.v[i]))
+        if (qsv_affine_has_exponent(&m->tensors.v[i]))
             return &m->tensors.v[i];
     fail_msg("no halves");
     return NULL;
@@ -63,10 +63,9 @@ static struct qsv_tensor *find_weight(struct qsv_model *m)
     return NULL;
 }
 
-static void test_comes_back(void **state)
+static void check_comes_back(enum qsv_format affine)
 {
-    struct qsv_model *m = folded(), *back;
-    (void)state;
+    struct qsv_model *m = folded(affine), *back;
     OK(qsv_model_save(m, path, &err));
     OK(qsv_model_load(&back, path, &err));
     assert_int_equal(back->hash, m->hash);
@@ -77,12 +76,21 @@ static void test_comes_back(void **state)
         assert_int_equal(a->exponent, b->exponent);
         assert_int_equal(a->format, b->format);
         assert_memory_equal(a->data, b->data, a->bytes);
-        assert_int_equal(qsv_affine_is_half(a), a->rank == 1); /* all of them */
+        assert_int_equal(qsv_affine_has_exponent(a), a->rank == 1); /* all of them */
+        if (a->rank == 1)
+            assert_int_equal(a->format, affine);
         some = some || a->exponent;
     }
     assert_true(some);
     qsv_model_destroy(back);
     qsv_model_destroy(m);
+}
+
+static void test_comes_back(void **state)
+{
+    (void)state;
+    check_comes_back(QSV_F16);
+    check_comes_back(QSV_INT8);
 }
 
 /* A file whose seal is good, and whose hash is that of its contents unless those are refused. */
@@ -99,7 +107,7 @@ static void refuse(struct qsv_model *m, const char *says)
 
 static void test_refuses(void **state)
 {
-    struct qsv_model *m = folded();
+    struct qsv_model *m = folded(QSV_F16);
     struct qsv_tensor *v = find_vector(m), *w = find_weight(m);
     (void)state;
     static const int bad[] = {-128, -126, 113, 127};
@@ -111,6 +119,10 @@ static void test_refuses(void **state)
     v->exponent = (int8_t)(good + 1); /* possible, but not what the hash is of */
     refuse(m, "damaged");
     v->exponent = good;
+    struct qsv_model *bytes = folded(QSV_INT8);
+    find_vector(bytes)->exponent = 113;
+    refuse(bytes, "expected -125..112");
+    qsv_model_destroy(bytes);
     w->exponent = 1; /* codes have none */
     refuse(m, "has exponent 1, expected 0..0");
     w->exponent = 0;
@@ -141,9 +153,9 @@ static void test_other_vectors(void **state)
         enum qsv_format format;
         int longer;
         const char *says;
-    } rows[] = {{QSV_INT8, 0, "is int8 ["}, {QSV_F16, 1, "is f16 ["}, {QSV_F32, 1, "is f32 ["}};
+    } rows[] = {{QSV_INT6, 0, "is int6 ["}, {QSV_F16, 1, "is f16 ["}, {QSV_F32, 1, "is f32 ["}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct qsv_model *m = folded();
+        struct qsv_model *m = folded(QSV_F16);
         struct qsv_network *n;
         struct qsv_error why = {0};
         struct qsv_tensor *v = find_vector(m);
@@ -159,7 +171,7 @@ static void test_other_vectors(void **state)
 /* Every prefix, and changed bytes, are refused before HDF5 sees them. */
 static void test_damaged_files(void **state)
 {
-    struct qsv_model *m = folded(), *back;
+    struct qsv_model *m = folded(QSV_F16), *back;
     struct qsv_rng r;
     uint8_t *data;
     size_t bytes;

@@ -540,7 +540,8 @@ static void test_file_is_the_network(void **state)
         open_model(&f, nets[i]);
         read_golden(&f, nets[i], "f32");
         for (int k = 0; k < 6; k++) {
-            qsv_bank_set_affine(f.bank, k % 2 ? QSV_F16 : QSV_F32);
+            static const enum qsv_format affines[] = {QSV_F32, QSV_F16, QSV_INT8};
+            qsv_bank_set_affine(f.bank, affines[k % 3]);
             struct qsv_network *net = random_network(&f, &r, NULL);
             check_file(&f, net, path);
             qsv_network_destroy(net);
@@ -557,7 +558,7 @@ static void check_vector(const float *exact, const float *half, size_t n)
     if (!exact)
         return;
     memcpy(want, exact, n * sizeof *want);
-    qsv_affine_round(want, n);
+    qsv_affine_round(QSV_F16, want, n);
     assert_memory_equal(half, want, n * sizeof *want);
 }
 
