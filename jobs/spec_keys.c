@@ -117,9 +117,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help = "a channel's scale: by its largest weight, or by least squared error"},
     {"quantizer.affine", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.affine),
      .choices = affines, .standard = "f16",
-     .help =
-         "what multipliers and shifts are stored as; f16, int8: with an exponent a vector; int8 "
-         "in layers of at most two bits, f16 in others"},
+     .help = "what multipliers and shifts are stored as; int8: in layers of at most two bits"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
      .help = "images whose statistics gptq, compensated and searched choose codes by; 0: all that "

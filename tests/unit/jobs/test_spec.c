@@ -115,8 +115,8 @@ static void test_wrong_values(void **state)
         {"quantizer: {method: gptk}\n",
          "quantizer.method: found 'gptk', expected one of: searched"},
         {"quantizer: {scale: min}\n", "quantizer.scale: found 'min', expected one of: max, mse"},
-        {"quantizer: {affine: int8}\n",
-         "quantizer.affine: found 'int8', expected one of: f32, f16"},
+        {"quantizer: {affine: int4}\n",
+         "quantizer.affine: found 'int4', expected one of: f32, f16, int8"},
         {"search: {formats: int4}\n", "search.formats: found 'int4', expected a list of: f32, f16, "
                                       "int8, int6, int5, int4, int3, "
                                       "int2, ternary, binary, none"},
