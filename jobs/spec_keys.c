@@ -116,7 +116,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .choices = scale_rules, .standard = "mse",
      .help = "a channel's scale: by its largest weight, or by least squared error"},
     {"quantizer.affine", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.affine),
-     .choices = affines, .standard = "f16",
+     .choices = affines, .standard = "int8",
      .help = "what multipliers and shifts are stored as; int8: in layers of at most two bits"},
     {"quantizer.images", COUNT(calibration_images, 0, MAX_U32), .unit = "images",
      .standard = "1024",
@@ -137,7 +137,7 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .standard = "2",
      .help = "by so many less than its bound the drop on calibration images must be, for chance"},
     {"constraint.reserve", REAL(constraint.caution.reserve, 0, 0.9), .unit = "of the bound",
-     .standard = "0.1",
+     .standard = "0.2",
      .help = "and by so much, for what a network loses less on images that it has learned from"},
 
     {"pins", .type = QSV_KEY_PINS, .offset = FIELD(pins), .absent = "none",

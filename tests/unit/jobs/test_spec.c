@@ -228,7 +228,7 @@ static void test_defaults(void **state)
     assert_int_equal(s->search.seed, 1);
     assert_string_equal(s->quantizer.name, "searched");
     assert_int_equal(s->quantizer.scale, QSV_SCALE_MSE);
-    assert_int_equal(s->quantizer.affine, QSV_F16);
+    assert_int_equal(s->quantizer.affine, QSV_INT8);
     assert_true(s->constraint.max_top1_drop == 2);
     assert_int_equal(s->constraint.max_bytes, 0);
     assert_true(isnan(s->constraint.target_avg_bits));
