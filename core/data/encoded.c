@@ -205,7 +205,7 @@ static enum qsv_status read_bytes(struct file *f, int fd, uint64_t offset, uint6
 static enum qsv_status read_image(struct file *f, const struct qsv_encoded *e, size_t i,
                                   struct qsv_error *err)
 {
-    uint64_t bytes;
+    uint64_t bytes = 0;
     int fd;
     if (e->archive)
         return read_bytes(f, e->fd, e->images[i].offset, e->images[i].bytes, err);

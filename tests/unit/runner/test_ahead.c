@@ -141,7 +141,7 @@ static void memory_is_bounded(void **state)
     const size_t portion = PORTION * (s.image_bytes + sizeof(uint32_t));
     static const size_t bounds[] = {0, 1, 2, 5};
     for (size_t i = 0; i < 4; i++) {
-        struct qsv_ahead *a = make(&s, 3, bounds[i] * portion + portion / 2);
+        struct qsv_ahead *a = make(&s, 3, bounds[i] * portion + 1);
         const size_t most = bounds[i] ? bounds[i] : 1; /* one of any size */
         expect_all(a);
         wait_until_read(a, most * portion);
