@@ -62,7 +62,7 @@ same 'gives the same' "$folder" "$(grep -E '^(top|loss)' <<<"$out")"
 mnist=/usr/share/datasets/fashion-mnist
 gunzip -c $mnist/t10k-labels-idx1-ubyte.gz >"$TMP/labels"
 (head -c 8 "$TMP/labels" && tail -c +9 "$TMP/labels" | tr '\000-\011' '\001-\011\000') >"$TMP/shifted"
-default=(-m models/sdtv2_fmnist_t4.h5 -d $mnist/t10k-images-idx3-ubyte.gz --limit 64)
+default=(-m models/sdtv2_fmnist_t4.h5 -d "$mnist/t10k-images-idx3-ubyte.gz" --limit 64)
 expect 'classes in their order' 0 "$QSVIT" eval "${default[@]}" --labels "$TMP/labels"
 run "$QSVIT" eval "${default[@]}" --labels "$TMP/shifted"
 same 'another order of classes is no failure' 0 "$status"
