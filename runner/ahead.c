@@ -126,7 +126,6 @@ static void drop(struct qsv_ahead *a, struct slot *s)
     if (s->begun)
         a->bytes -= s->bytes;
     free_slot(s);
-    pthread_cond_broadcast(&a->more); /* there is room */
 }
 
 /* Whoever reads its last chunk drops it. */
@@ -204,23 +203,22 @@ static void read_chunk(struct qsv_ahead *a, struct slot *s)
     pthread_cond_broadcast(&a->read);
 }
 
-/* The first that something is left to do of, where it is begun or there is room for it. */
-static struct slot *choose(struct qsv_ahead *a)
+static bool is_for_threads(const struct slot *s)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        struct slot *s = a->slots[i];
-        if (!qsv_dataset_is_concurrent(s->what.images->dataset))
-            continue;
-        if (has_more(s))
-            return s;
-        if (s->begun)
-            continue;
-        if (a->bytes && (s->bytes > a->setup.max_bytes || a->bytes > a->setup.max_bytes - s->bytes))
-            return NULL;
-        begin(a, s);
-        return has_more(s) ? s : NULL;
-    }
+    return qsv_dataset_is_concurrent(s->what.images->dataset);
+}
+
+static struct slot *choose(const struct qsv_ahead *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (has_more(a->slots[i]) && is_for_threads(a->slots[i]))
+            return a->slots[i];
     return NULL;
+}
+
+static bool has_room(const struct qsv_ahead *a, size_t bytes)
+{
+    return !a->bytes || (bytes <= a->setup.max_bytes && a->bytes <= a->setup.max_bytes - bytes);
 }
 
 static void *work(void *context)
@@ -253,13 +251,31 @@ static void begin_threads(struct qsv_ahead *a)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void qsv_ahead_expect(struct qsv_ahead *a, uint64_t portion)
+/* By the caller's thread, which frees them, too: each thread allocates from a heap of its own, and
+ * these would grow. */
+static void begin_what_fits(struct qsv_ahead *a)
 {
-    pthread_mutex_lock(&a->lock);
-    if (a->setup.threads && !find(a, portion) && add(a, portion, a->n)) {
+    bool begun = false;
+    for (size_t i = 0; i < a->n && a->setup.threads; i++) {
+        struct slot *s = a->slots[i];
+        if (s->begun || !is_for_threads(s))
+            continue;
+        if (!has_room(a, s->bytes))
+            break;
+        begin(a, s);
+        begun = true;
+    }
+    if (begun) {
         begin_threads(a);
         pthread_cond_broadcast(&a->more);
     }
+}
+
+void qsv_ahead_expect(struct qsv_ahead *a, uint64_t portion)
+{
+    pthread_mutex_lock(&a->lock);
+    if (a->setup.threads && !find(a, portion) && add(a, portion, a->n))
+        begin_what_fits(a);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -298,10 +314,10 @@ static enum qsv_status take(struct qsv_ahead *a, uint64_t portion, struct qsv_pi
         forget_before(a, s);
     else if (!(s = add(a, portion, 0)))
         return qsv_fail_memory(err, "reading ahead");
-    if (!s->begun)
+    if (!s->begun) {
         begin(a, s);
-    if (a->setup.threads && s->what.n > 1) {
-        begin_threads(a);
+        if (a->setup.threads)
+            begin_threads(a);
         pthread_cond_broadcast(&a->more);
     }
     enum qsv_status st = finish(a, s, stop, err);
@@ -310,6 +326,7 @@ static enum qsv_status take(struct qsv_ahead *a, uint64_t portion, struct qsv_pi
         s->pixels = (struct qsv_pixels){0};
     }
     forget(a, s);
+    begin_what_fits(a);
     return st;
 }
 
