@@ -5,6 +5,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <sys/stat.h>
+
+#include <png.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -13,7 +16,14 @@
 #include "tests/unit/allocated.h"
 #include "tests/unit/runner/tiny.h"
 
-enum { N_PORTIONS = 12, PORTION = 7, N_NUMBERS = N_PORTIONS * PORTION, MOST_THREADS = 8 };
+/* An image is larger than what a thread reads at once: several read a portion. */
+enum {
+    N_PORTIONS = 12,
+    PORTION = 7,
+    N_NUMBERS = N_PORTIONS * PORTION,
+    MOST_THREADS = 8,
+    CROP = 160
+};
 
 struct source {
     struct qsv_images images;
@@ -89,7 +99,7 @@ static void threads_and_formats_change_nothing(void **state)
     static const struct {
         const char *path;
         uint32_t crop, factor;
-    } sources[] = {{"tests/data/images", 40, 1}, {"tests/data/tiny_images.h5", 0, 2}};
+    } sources[] = {{"tests/data/images", CROP, 1}, {"tests/data/tiny_images.h5", 0, 2}};
     for (size_t i = 0; i < 2; i++) {
         struct source s;
         open_source(&s, sources[i].path, sources[i].crop, sources[i].factor);
@@ -112,7 +122,7 @@ static void any_order_will_do(void **state)
     (void)state;
     struct source s;
     struct qsv_rng rng;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     qsv_rng_seed(&rng, 4);
     for (uint32_t threads = 0; threads < 4; threads++) {
         struct qsv_ahead *a = make(&s, threads, 2 * PORTION * s.image_bytes);
@@ -137,7 +147,7 @@ static void memory_is_bounded(void **state)
 {
     (void)state;
     struct source s;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     const size_t portion = PORTION * (s.image_bytes + sizeof(uint32_t));
     static const size_t bounds[] = {0, 1, 2, 5};
     for (size_t i = 0; i < 4; i++) {
@@ -161,37 +171,79 @@ static void memory_is_bounded(void **state)
     qsv_dataset_close(s.images.dataset);
 }
 
-/* Images 6 and 15 are cut off. */
+/* What is passed over is given up, so that there is room for what comes. */
+static void what_is_passed_over_makes_room(void **state)
+{
+    (void)state;
+    struct source s;
+    struct qsv_pixels got = {0};
+    volatile sig_atomic_t stop = 1; /* waits for nothing */
+    open_source(&s, "tests/data/images", CROP, 1);
+    struct qsv_ahead *a = make(&s, 2, 2 * PORTION * (s.image_bytes + sizeof(uint32_t)));
+    for (uint64_t k = 0; k < 6; k++)
+        qsv_ahead_expect(a, k);
+    take(&s, a, 5);
+    enum qsv_status st = QSV_ESTOPPED;
+    for (int i = 1; i < 200 && st; i++) {
+        qsv_ahead_expect(a, 6);
+        qsv_clock_nap_s(1e-3 * i);
+        st = qsv_ahead_take(a, 6, &got, &stop, &err);
+    }
+    assert_int_equal(st, QSV_OK);
+    assert_right(&s, 6, &got);
+    qsv_pixels_fini(&got);
+    qsv_ahead_destroy(a);
+    qsv_dataset_close(s.images.dataset);
+}
+
+/* A square image that is found to lack its end after all of it was decoded. */
+static void write_cut_png(const char *path, uint32_t side)
+{
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = side, .height = side, .format = PNG_FORMAT_GRAY};
+    uint8_t *pixels = calloc(side, side);
+    struct stat info;
+    assert_non_null(pixels);
+    assert_true(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(truncate(path, info.st_size - 10), 0);
+    free(pixels);
+}
+
+/* Image 15 fails in a few milliseconds, 16 in many, 6 at once. */
 static void make_damaged(const struct folder *f)
 {
-    char command[400];
-    snprintf(command, sizeof command,
-             "cp -r tests/data/images '%s/d' && truncate -s 300 '%s/d/n02099601/cmyk.JPEG' "
-             "'%s/d/n03445777/grey.png'",
-             f->path, f->path, f->path);
-    assert_int_equal(system(command), 0);
+    char text[400];
+    snprintf(text, sizeof text,
+             "cp -r tests/data/images '%s/d' && echo text >'%s/d/n02099601/cmyk.JPEG'", f->path,
+             f->path);
+    assert_int_equal(system(text), 0);
+    snprintf(text, sizeof text, "%s/d/n03445777/grey.png", f->path);
+    write_cut_png(text, 800);
+    snprintf(text, sizeof text, "%s/d/n03445777/interlaced.png", f->path);
+    write_cut_png(text, 2500);
 }
 
 static void the_first_failure_is_named(void **state)
 {
     (void)state;
-    static const uint32_t numbers[2 * PORTION] = {0, 1, 2, 15, 3, 6, 4, 0, 1, 2, 3, 4, 5, 7};
+    static const uint32_t numbers[2 * PORTION] = {0, 1, 2, 15, 16, 6, 4, 0, 1, 2, 3, 4, 5, 7};
     struct folder f;
     struct source s;
     char path[100], expected[300];
-    uint8_t *pixels = malloc(PORTION * 40 * 40 * 3);
+    uint8_t *pixels = malloc(PORTION * CROP * CROP * 3);
     uint32_t labels[PORTION];
     assert_non_null(pixels);
     make_folder(&f);
     make_damaged(&f);
     snprintf(path, sizeof path, "%s/d", f.path);
-    open_source(&s, path, 40, 1);
+    open_source(&s, path, CROP, 1);
     memcpy(s.numbers, numbers, sizeof numbers);
     assert_int_equal(qsv_images_read(&s.images, numbers, PORTION, pixels, labels, &err),
                      QSV_EINPUT);
     snprintf(expected, sizeof expected, "%s", err.text);
     assert_non_null(strstr(expected, "d/n03445777/grey.png: "));
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 15; round++) {
         struct qsv_ahead *a = make(&s, (uint32_t)round % 5, 1 << 20);
         struct qsv_pixels got;
         qsv_ahead_expect(a, 0);
@@ -213,7 +265,7 @@ static void a_stop_ends_the_waiting(void **state)
 {
     (void)state;
     struct source s;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     for (uint32_t threads = 0; threads < 4; threads++) {
         struct qsv_ahead *a = make(&s, threads, 1 << 20);
         struct qsv_pixels got;
@@ -235,7 +287,7 @@ static void its_end_waits_for_little(void **state)
 {
     (void)state;
     struct source s;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     for (int round = 0; round < 60; round++) {
         struct qsv_ahead *a = make(&s, (uint32_t)round % 4, 1 << 20);
         const double began_s = qsv_clock_monotonic_s();
@@ -256,7 +308,7 @@ static void memory_stays_flat(void **state)
     (void)state;
     struct source s;
     size_t before = 0;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     struct qsv_ahead *a = make(&s, 2, 1 << 16);
     for (int round = 0; round < 30; round++) {
         expect_all(a);
@@ -274,7 +326,7 @@ static void running_out_of_memory_is_an_error(void **state)
 {
     (void)state;
     struct source s;
-    open_source(&s, "tests/data/images", 40, 1);
+    open_source(&s, "tests/data/images", CROP, 1);
     for (uint32_t threads = 0; threads < 3; threads++) {
         enum qsv_status st = QSV_ENOMEM;
         for (long n = 1; st; n++) {
@@ -300,6 +352,7 @@ int main(void)
         cmocka_unit_test(threads_and_formats_change_nothing),
         cmocka_unit_test(any_order_will_do),
         cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(what_is_passed_over_makes_room),
         cmocka_unit_test(the_first_failure_is_named),
         cmocka_unit_test(a_stop_ends_the_waiting),
         cmocka_unit_test(its_end_waits_for_little),
