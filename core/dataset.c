@@ -23,7 +23,16 @@ static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader,     &qs
                                                         &qsv_folder_reader,  &qsv_tar_reader,
                                                         &qsv_cifar10_reader, &qsv_cifar100_reader};
 
-enum { N_READERS = sizeof readers / sizeof *readers, SHOWN = 8 };
+enum { N_READERS = sizeof readers / sizeof *readers, SHOWN = 8, SKETCHED = 16 };
+
+/* How much of its images is read when a data set is opened. */
+enum extent { NOTHING, SKETCH, ALL };
+
+/* What they give. */
+struct marks {
+    bool has_fingerprint, has_sketch;
+    uint64_t fingerprint, sketch;
+};
 
 struct qsv_dataset {
     const struct qsv_data_reader *reader;
@@ -34,8 +43,7 @@ struct qsv_dataset {
     size_t image_bytes;
     uint16_t *labels; /* [count] */
     uint32_t max_label;
-    bool has_fingerprint;
-    uint64_t fingerprint;
+    struct marks marks;
 };
 
 static enum qsv_status find_by_name(const struct qsv_data_reader **out, const char *path,
@@ -155,12 +163,13 @@ static uint64_t block_images(const struct qsv_dataset *d)
     return n ? n : 1;
 }
 
-static enum qsv_status hash_pixels(struct qsv_dataset *d, struct qsv_hash *h, struct qsv_error *err)
+static enum qsv_status hash_pixels(struct qsv_dataset *d, uint64_t first, uint64_t count,
+                                   struct qsv_hash *h, struct qsv_error *err)
 {
-    uint64_t block = block_images(d), end = d->first + d->count;
+    uint64_t block = block_images(d), end = first + count;
     uint8_t *pixels = qsv_alloc(block, d->image_bytes);
     enum qsv_status st = pixels ? QSV_OK : qsv_fail_memory(err, d->path);
-    for (uint64_t at = d->first, n; !st && at < end; at += n) {
+    for (uint64_t at = first, n; !st && at < end; at += n) {
         n = block - at % block;
         n = n < end - at ? n : end - at;
         st = d->reader->read_pixels(d->state, at, n, pixels, err);
@@ -171,26 +180,81 @@ static enum qsv_status hash_pixels(struct qsv_dataset *d, struct qsv_hash *h, st
     return st;
 }
 
-static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error *err)
+static enum qsv_status hash_images(struct qsv_dataset *d, uint64_t first, uint64_t n,
+                                   struct qsv_hash *h, struct qsv_error *err)
+{
+    return d->reader->hash ? d->reader->hash(d->state, first, n, h, err)
+                           : hash_pixels(d, first, n, h, err);
+}
+
+static struct qsv_hash *begin_hash(const struct qsv_dataset *d, struct qsv_error *err)
 {
     struct qsv_hash *h = qsv_hash_begin();
-    if (!h)
-        return qsv_fail_memory(err, d->path);
+    if (!h) {
+        qsv_fail_memory(err, d->path);
+        return NULL;
+    }
     qsv_hash_add_u64(h, d->count);
     qsv_hash_add_u64(h, d->info.shape.h);
     qsv_hash_add_u64(h, d->info.shape.w);
     qsv_hash_add_u64(h, d->info.shape.c);
-    enum qsv_status st = d->reader->hash ? d->reader->hash(d->state, d->first, d->count, h, err)
-                                         : hash_pixels(d, h, err);
-    for (uint64_t i = 0; !st && i < d->count; i++)
+    return h;
+}
+
+static void hash_labels(const struct qsv_dataset *d, struct qsv_hash *h)
+{
+    for (uint64_t i = 0; i < d->count; i++)
         qsv_hash_add_u64(h, d->labels[i]);
-    d->fingerprint = qsv_hash_end(h);
-    d->has_fingerprint = true;
+}
+
+static enum qsv_status take_fingerprint(struct qsv_dataset *d, struct qsv_error *err)
+{
+    struct qsv_hash *h = begin_hash(d, err);
+    if (!h)
+        return QSV_ENOMEM;
+    enum qsv_status st = hash_images(d, d->first, d->count, h, err);
+    hash_labels(d, h);
+    d->marks.fingerprint = qsv_hash_end(h);
+    d->marks.has_fingerprint = true;
+    return st;
+}
+
+static enum qsv_status take_sketch(struct qsv_dataset *d, struct qsv_error *err)
+{
+    struct qsv_hash *h = begin_hash(d, err);
+    const uint64_t n = d->count < SKETCHED ? d->count : SKETCHED;
+    enum qsv_status st = QSV_OK;
+    if (!h)
+        return QSV_ENOMEM;
+    hash_labels(d, h);
+    for (uint64_t i = 0; i < d->count && d->reader->image_name; i++) {
+        const char *name = qsv_dataset_image_name(d, i);
+        qsv_hash_add_string(h, name ? name : "");
+    }
+    for (uint64_t k = 0; !st && k < n; k++)
+        st = hash_images(d, d->first + (n > 1 ? k * (d->count - 1) / (n - 1) : 0), 1, h, err);
+    d->marks.sketch = qsv_hash_end(h);
+    d->marks.has_sketch = true;
+    return st;
+}
+
+static enum qsv_status take_marks(struct qsv_dataset *d, enum extent extent, struct qsv_error *err)
+{
+    const bool is_in_memory = d->reader->share;
+    enum qsv_status st = QSV_OK;
+    if (extent == ALL || (extent == SKETCH && is_in_memory))
+        st = take_fingerprint(d, err);
+    if (!st && extent != NOTHING && !is_in_memory)
+        st = take_sketch(d, err);
+    if (!st && d->marks.has_fingerprint && is_in_memory) {
+        d->marks.sketch = d->marks.fingerprint;
+        d->marks.has_sketch = true;
+    }
     return st;
 }
 
 static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_reader *reader,
-                                  const struct qsv_dataset_source *source, bool fingerprint,
+                                  const struct qsv_dataset_source *source, enum extent extent,
                                   struct qsv_error *err)
 {
     d->reader = reader;
@@ -207,19 +271,17 @@ static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_r
         st = cut_slice(d, source->first, source->count, err);
     if (!st)
         st = load_labels(d, err);
-    if (!st && fingerprint)
-        st = take_fingerprint(d, err);
-    return st;
+    return st ? st : take_marks(d, extent, err);
 }
 
 static enum qsv_status open_with(struct qsv_dataset **out, const struct qsv_data_reader *reader,
-                                 const struct qsv_dataset_source *source, bool fingerprint,
+                                 const struct qsv_dataset_source *source, enum extent extent,
                                  struct qsv_error *err)
 {
     struct qsv_dataset *d = qsv_alloc(1, sizeof *d);
     if (!d)
         return qsv_fail_memory(err, source->images);
-    enum qsv_status st = open_files(d, reader, source, fingerprint, err);
+    enum qsv_status st = open_files(d, reader, source, extent, err);
     if (st)
         qsv_dataset_close(d);
     else
@@ -230,61 +292,72 @@ static enum qsv_status open_with(struct qsv_dataset **out, const struct qsv_data
 struct attempt {
     const struct qsv_data_reader *reader;
     const struct qsv_dataset_source *source;
+    enum extent extent;
 };
 
-static enum qsv_status read_all(void *context, void *fingerprint, struct qsv_error *err)
+static enum qsv_status try(void *context, void *marks, struct qsv_error *err)
 {
     const struct attempt *t = context;
     struct qsv_dataset *d = NULL;
-    enum qsv_status st = open_with(&d, t->reader, t->source, true, err);
+    enum qsv_status st = open_with(&d, t->reader, t->source, t->extent, err);
     if (!st)
-        memcpy(fingerprint, &d->fingerprint, sizeof d->fingerprint);
+        memcpy(marks, &d->marks, sizeof d->marks);
     qsv_dataset_close(d);
     return st;
 }
 
-/* Reads everything in a child, and only when that went well anything here. */
+/* Reads in a child, and only when that went well anything here. A member trusts the one that reads
+ * everything: it comes to more images when that one is through. */
 static enum qsv_status open_fragile(struct qsv_dataset **out, const struct qsv_data_reader *reader,
-                                    const struct qsv_dataset_source *source, struct qsv_error *err)
+                                    const struct qsv_dataset_source *source, enum extent extent,
+                                    struct qsv_error *err)
 {
-    struct attempt t = {reader, source};
+    struct attempt t = {reader, source, extent};
     struct stat file = {0};
-    uint64_t fingerprint;
+    struct marks marks;
     stat(source->images, &file);
     struct qsv_sandbox_limits limits = {
         TRY_MEMORY_BYTES, TRY_S + (unsigned)((uint64_t)file.st_size / TRY_BYTES_PER_S)};
-    enum qsv_status st = qsv_sandbox_run(read_all, &t, &fingerprint, sizeof fingerprint, &limits,
-                                         source->images, err);
+    enum qsv_status st =
+        qsv_sandbox_run(try, &t, &marks, sizeof marks, &limits, source->images, err);
     if (!st)
-        st = open_with(out, reader, source, false, err);
-    if (!st) {
-        (*out)->fingerprint = fingerprint;
-        (*out)->has_fingerprint = true;
-    }
+        st = open_with(out, reader, source, NOTHING, err);
+    if (!st)
+        (*out)->marks = marks;
+    return st;
+}
+
+static enum qsv_status open_as(struct qsv_dataset **out, const struct qsv_dataset_source *source,
+                               enum extent extent, struct qsv_error *err)
+{
+    const struct qsv_data_reader *reader = NULL;
+    *out = NULL;
+    enum qsv_status st = find_reader(&reader, source, err);
+    if (!st && reader->fragile && extent != NOTHING)
+        st = open_fragile(out, reader, source, extent, err);
+    else if (!st)
+        st = open_with(out, reader, source, extent, err);
     return st;
 }
 
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err)
 {
-    const struct qsv_data_reader *reader = NULL;
-    *out = NULL;
-    enum qsv_status st = find_reader(&reader, source, err);
-    if (!st && reader->fragile)
-        st = open_fragile(out, reader, source, err);
-    else if (!st)
-        st = open_with(out, reader, source, true, err);
-    return st;
+    return open_as(out, source, ALL, err);
+}
+
+enum qsv_status qsv_dataset_open_member(struct qsv_dataset **out,
+                                        const struct qsv_dataset_source *source,
+                                        struct qsv_error *err)
+{
+    return open_as(out, source, SKETCH, err);
 }
 
 enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
                                        const struct qsv_dataset_source *source,
                                        struct qsv_error *err)
 {
-    const struct qsv_data_reader *reader = NULL;
-    *out = NULL;
-    enum qsv_status st = find_reader(&reader, source, err);
-    return st ? st : open_with(out, reader, source, false, err);
+    return open_as(out, source, NOTHING, err);
 }
 
 void qsv_dataset_close(struct qsv_dataset *d)
@@ -318,8 +391,25 @@ struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d)
 
 uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d)
 {
-    assert(d->has_fingerprint);
-    return d->fingerprint;
+    assert(d->marks.has_fingerprint);
+    return d->marks.fingerprint;
+}
+
+bool qsv_dataset_has_fingerprint(const struct qsv_dataset *d)
+{
+    return d->marks.has_fingerprint;
+}
+
+void qsv_dataset_learn(struct qsv_dataset *d, uint64_t fingerprint)
+{
+    d->marks.fingerprint = fingerprint;
+    d->marks.has_fingerprint = true;
+}
+
+uint64_t qsv_dataset_sketch(const struct qsv_dataset *d)
+{
+    assert(d->marks.has_sketch);
+    return d->marks.sketch;
 }
 
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d)
@@ -338,7 +428,12 @@ const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i)
     return d->reader->image_name ? d->reader->image_name(d->state, d->first + i) : NULL;
 }
 
-enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
+bool qsv_dataset_is_concurrent(const struct qsv_dataset *d)
+{
+    return d->info.concurrent;
+}
+
+enum qsv_status qsv_dataset_read(const struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
                                  uint32_t *label, struct qsv_error *err)
 {
     assert(i < d->count);

@@ -3,7 +3,7 @@
  *
  * Images are [height][width][channels], all of one size; JPEG and PNG are brought to one by a
  * transform. Reading is by image number, in any order.
- * Not thread-safe.
+ * Not thread-safe, but for reading where qsv_dataset_is_concurrent says so.
  */
 #ifndef QSV_DATASET_H
 #define QSV_DATASET_H
@@ -34,6 +34,12 @@ enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_data
 enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
                                        const struct qsv_dataset_source *source,
                                        struct qsv_error *err);
+/* The same for one of several processes with these files, of which another takes the fingerprint:
+ * reads labels, and 16 images for the sketch. What is kept in memory is read whole, and has a
+ * fingerprint. */
+enum qsv_status qsv_dataset_open_member(struct qsv_dataset **out,
+                                        const struct qsv_dataset_source *source,
+                                        struct qsv_error *err);
 void qsv_dataset_close(struct qsv_dataset *d);
 
 /* What a data set keeps of pixels in memory goes into memory that all processes with this data set
@@ -44,9 +50,16 @@ enum qsv_status qsv_dataset_share(struct qsv_dataset *d, struct qsv_error *err);
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
 /* A hash over format-independent contents: shape, every pixel and label of the slice, in order; of
- * JPEG and PNG their files and the transform in place of pixels. Not of one that was opened again.
- */
+ * JPEG and PNG their files and the transform in place of pixels. Not of one that was opened again,
+ * nor of a member before it learns of it. */
 uint64_t qsv_dataset_fingerprint(const struct qsv_dataset *d);
+bool qsv_dataset_has_fingerprint(const struct qsv_dataset *d);
+/* Another process has taken it, of files with the same sketch. */
+void qsv_dataset_learn(struct qsv_dataset *d, uint64_t fingerprint);
+/* A hash that tells most differences and costs little: number and shape of images, their names and
+ * labels, and what 16 of them are made of, the first and the last among them. Of what is kept in
+ * memory it is the fingerprint. Not of one that was opened again. */
+uint64_t qsv_dataset_sketch(const struct qsv_dataset *d);
 /* The largest label of the slice. */
 uint32_t qsv_dataset_max_label(const struct qsv_dataset *d);
 /* What a class is called; NULL where nothing says. */
@@ -55,8 +68,10 @@ const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label);
 const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i);
 
 /* pixels [h][w][c] of image i < count (of the slice) and its label; either pointer may be NULL. */
-enum qsv_status qsv_dataset_read(struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
+enum qsv_status qsv_dataset_read(const struct qsv_dataset *d, uint64_t i, uint8_t *pixels,
                                  uint32_t *label, struct qsv_error *err);
+/* Several threads may read at once. */
+bool qsv_dataset_is_concurrent(const struct qsv_dataset *d);
 
 /* Checks that the data set suits a model's input: same channels, and the size is the input's or
  * half of it (then doubled by nearest neighbour), and labels are below classes. *factor becomes 1

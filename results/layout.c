@@ -275,6 +275,8 @@ static const struct qsv_column attempt_columns[] = {
     ATTEMPT(TEXT, why, "why it ended"),
     LATER(U64, qsv_attempt_row, layer_forwards_asked, "layers x networks x images; 0: not known"),
     LATER(U64, qsv_attempt_row, layer_forwards_done, "after what trials share"),
+    LATER(F64, qsv_attempt_row, worked_s, "s of all workers, in evaluating; 0: not known"),
+    LATER(F64, qsv_attempt_row, waited_s, "s of these, waiting for images"),
 };
 
 const struct qsv_table qsv_attempt_table = {

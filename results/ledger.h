@@ -86,7 +86,8 @@ struct qsv_attempt_row {
     uint32_t number, pid, ranks;
     char *version, *commit, *host, *cpu, *isa, *libraries, *command_line, *why;
     double start_unix_s, end_unix_s; /* end NaN: going on, or killed (why says so) */
-    uint64_t layer_forwards_asked, layer_forwards_done; /* known when it has ended */
+    uint64_t layer_forwards_asked, layer_forwards_done; /* known when it has ended, as these: */
+    double worked_s, waited_s; /* of all workers, in evaluating; of these, for images */
 };
 
 struct qsv_ledger {

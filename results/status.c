@@ -93,6 +93,13 @@ static double rate(const struct state *s)
     return s->attempt_s > 0 ? (double)s->attempt_images / s->attempt_s : NAN;
 }
 
+/* Of the last attempt's time, by its workers for images; NaN: not known. */
+static double waited_part(const struct state *s)
+{
+    const struct qsv_attempt_row *a = s->attempt;
+    return a && a->worked_s > 0 ? a->waited_s / a->worked_s : NAN;
+}
+
 static void add_holder(struct qsv_strbuf *out, const struct state *s)
 {
     char since[24];
@@ -155,6 +162,9 @@ static void add_work(struct qsv_strbuf *out, const struct state *s)
             out, "work       %" PRIu64 " layer forwards asked for, %" PRIu64 " done (%.1f %%)\n",
             a->layer_forwards_asked, a->layer_forwards_done,
             100 * (double)a->layer_forwards_done / (double)a->layer_forwards_asked);
+    if (waited_part(s) >= 0)
+        qsv_strbuf_printf(out, "images     workers waited %.1f %% of their time for them\n",
+                          100 * waited_part(s));
 }
 
 static void add_selected(struct qsv_strbuf *out, const struct state *s)
@@ -227,7 +237,7 @@ static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
 {
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, "
-        "s:I, s:I, s:o}",
+        "s:I, s:I, s:o, s:o}",
         "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state", word(s),
         "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s), "attempt",
         s->attempt ? (int)s->attempt->number : 0, "strategy",
@@ -236,8 +246,8 @@ static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
         (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
         number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
         (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
-        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "selected",
-        make_selected(s));
+        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "waited_part",
+        number(waited_part(s)), "selected", make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)

@@ -182,6 +182,13 @@ void qsv_store_note_work(struct qsv_store *s, uint64_t layer_forwards_asked,
     row->layer_forwards_done = layer_forwards_done;
 }
 
+void qsv_store_note_waiting(struct qsv_store *s, double worked_s, double waited_s)
+{
+    struct qsv_attempt_row *row = &s->ledger.attempts[s->ledger.n_attempts - 1];
+    row->worked_s = worked_s;
+    row->waited_s = waited_s;
+}
+
 enum qsv_status qsv_store_close(struct qsv_store *s, bool complete, const char *why,
                                 struct qsv_error *err)
 {

@@ -73,6 +73,9 @@ void qsv_store_note_cost(struct qsv_store *s, const struct qsv_search_cost *cost
  * by the next fold. */
 void qsv_store_note_work(struct qsv_store *s, uint64_t layer_forwards_asked,
                          uint64_t layer_forwards_done);
+/* Seconds of all workers of this attempt in evaluating, and those in which they waited for images.
+ */
+void qsv_store_note_waiting(struct qsv_store *s, double worked_s, double waited_s);
 
 /* Writes all as a new results.h5 (aside, then renamed) and deletes the segments that are in it. */
 enum qsv_status qsv_store_fold(struct qsv_store *s, struct qsv_error *err);

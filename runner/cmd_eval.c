@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/file.h"
 #include "core/h5.h"
+#include "runner/chance.h"
 #include "runner/commands.h"
 #include "runner/formats.h"
 #include "runner/image_options.h"
@@ -160,9 +161,14 @@ static void print_formats(struct qsv_strbuf *out, const struct qsv_loaded *x)
     }
 }
 
+static double share_s(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
 static double share(uint64_t part, double whole)
 {
-    return whole > 0 ? (double)part / whole : 0;
+    return share_s((double)part, whole);
 }
 
 static void print_rates(struct qsv_strbuf *out, const struct qsv_model *model,
@@ -188,11 +194,27 @@ static void print_all(struct qsv_strbuf *out, const struct values *v, const stru
     qsv_strbuf_printf(out, "top-1   %.2f %% (%u)\n", 100 * share(m->n_top1, n), m->n_top1);
     qsv_strbuf_printf(out, "top-5   %.2f %% (%u)\n", 100 * share(m->n_top5, n), m->n_top5);
     qsv_strbuf_printf(out, "loss    %.6f\n", n > 0 ? m->loss_sum / n : 0);
-    qsv_strbuf_printf(out, "speed   %.1f images/s by %u thread%s (%s)\n",
+    qsv_strbuf_printf(out,
+                      "speed   %.1f images/s by %u thread%s (%s); %.1f %% of the time waited for "
+                      "images\n",
                       m->seconds > 0 ? n / m->seconds : 0, m->threads, m->threads == 1 ? "" : "s",
-                      m->isa);
+                      m->isa, 100 * share_s(m->waited_s, m->waited_s + m->seconds));
     if (v->firing_rates)
         print_rates(out, x->model, m);
+}
+
+/* Of the network as it is: what a quantized one lacks may be due to that. */
+static void warn_of_chance(const struct qsv_loaded *x, const struct qsv_measured *m)
+{
+    const uint8_t *formats = qsv_network_formats(x->network);
+    struct qsv_strbuf text = {0};
+    for (size_t l = 0; l < x->model->graph.n_layers; l++)
+        if (formats[l] != QSV_F32)
+            return;
+    if (!qsv_chance_is_likely(m->n_top1, m->n_images, x->model->classes))
+        return;
+    qsv_chance_describe(&text, m->n_top1, m->n_images, x->model->classes);
+    qsv_print_warnings(&text);
 }
 
 static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
@@ -209,6 +231,7 @@ static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
         struct qsv_strbuf text = {0};
         print_all(&text, v, x, &m);
         st = qsv_print(out, &text, err);
+        warn_of_chance(x, &m);
     }
     qsv_measured_fini(&m);
     return st;

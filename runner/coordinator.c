@@ -199,8 +199,12 @@ static enum qsv_status take_records(struct qsv_coordinator *c, const struct qsv_
     return st;
 }
 
-static void add_to_tally(struct qsv_tally *t, const struct qsv_done *d)
+static void add_to_tally(struct qsv_tally *t, enum qsv_task_kind kind, const struct qsv_done *d)
 {
+    if (kind != QSV_TASK_CODES) {
+        t->worked_s += d->seconds;
+        t->waited_s += d->waited_s;
+    }
     t->layer_forwards_asked += d->layer_forwards_asked;
     t->layer_forwards_done += d->layer_forwards_done;
     for (uint32_t i = 0; i < d->n_records; i++)
@@ -221,7 +225,7 @@ static enum qsv_status take_done(struct qsv_coordinator *c, const struct qsv_job
     if (st)
         return qsv_fail_in(err, st, "rank %u on %s", from + 1, qsv_crew_host(w));
     struct qsv_given g = w->given[0];
-    add_to_tally(&c->tally, d);
+    add_to_tally(&c->tally, g.kind, d);
     w->n_given--;
     memmove(w->given, w->given + 1, w->n_given * sizeof *w->given);
     w->given[w->n_given] = (struct qsv_given){0};

@@ -48,6 +48,7 @@ const struct qsv_hello *qsv_coordinator_hello(const struct qsv_coordinator *c, u
 struct qsv_tally {
     uint64_t layer_forwards_asked, layer_forwards_done; /* see core/engine.h */
     uint64_t peak_mem_bytes;                            /* of the rank that took most */
+    double worked_s, waited_s; /* in tasks that evaluate; of these, for images */
 };
 struct qsv_tally qsv_coordinator_tally(const struct qsv_coordinator *c);
 

@@ -91,6 +91,12 @@ void qsv_crew_say(struct qsv_crew *c, uint32_t worker, const char *what)
         c->setup.say(c->setup.say_context, text);
 }
 
+static enum qsv_status welcome(struct qsv_crew *c, uint32_t worker, struct qsv_error *err)
+{
+    const struct qsv_message m = {.type = QSV_MESSAGE_WELCOME, .u.welcome = c->own->identity};
+    return qsv_message_send(c->setup.transport, (int)worker + 1, &m, &c->sizes, err);
+}
+
 enum qsv_status qsv_crew_greet_one(struct qsv_crew *c, uint32_t from, const struct qsv_message *m,
                                    struct qsv_error *err)
 {
@@ -104,7 +110,8 @@ enum qsv_status qsv_crew_greet_one(struct qsv_crew *c, uint32_t from, const stru
     if (w->lost)
         qsv_crew_say(c, from, "is here after all");
     w->lost = false;
-    return qsv_hello_check(&w->hello, (int)from + 1, c->own, err);
+    enum qsv_status st = qsv_hello_check(&w->hello, (int)from + 1, c->own, err);
+    return st ? st : welcome(c, from, err);
 }
 
 bool qsv_crew_is_stopped(const struct qsv_crew *c)

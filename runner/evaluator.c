@@ -8,9 +8,12 @@
 
 #include "core/base/alloc.h"
 #include "jobs/constraint.h"
+#include "runner/chance.h"
 #include "runner/expense.h"
 #include "runner/hints.h"
 #include "runner/shelf.h"
+
+enum { TELLING = 256 }; /* images */
 
 struct best {
     uint64_t trial_id, n_images, model_bytes;
@@ -24,7 +27,9 @@ struct qsv_run_evaluator {
     struct qsv_hints hints;
     struct qsv_shelf shelf;
     struct qsv_expense expense;
-    uint32_t n_segments; /* written here, of records that were on the shelf */
+    uint32_t n_segments;              /* written here, of records that were on the shelf */
+    const struct qsv_question *asked; /* that is being answered; NULL: none */
+    bool warned;                      /* that the baseline is no better than chance */
 };
 
 enum qsv_status qsv_run_evaluator_create(struct qsv_run_evaluator **out,
@@ -58,13 +63,39 @@ void qsv_run_evaluator_destroy(struct qsv_run_evaluator *e)
     free(e);
 }
 
+/* As soon as enough images tell, or all there are: what a sweep over wrong classes costs is hours.
+ */
+static void look_at_baseline(struct qsv_run_evaluator *e, const struct qsv_question *q)
+{
+    const uint32_t classes = e->setup.run->model->classes;
+    uint64_t n = 0, top1 = 0;
+    struct qsv_strbuf text = {0};
+    for (uint32_t s = q->first_shard; s < q->first_shard + q->n_shards && !e->warned; s++) {
+        const struct qsv_record *r = qsv_store_find(e->setup.store, q->settings[0].trial_id, s);
+        n += r ? r->n_images : 0;
+        top1 += r ? r->n_top1 : 0;
+    }
+    if (e->warned || n < (q->n_images < TELLING ? q->n_images : TELLING) ||
+        !qsv_chance_is_likely(top1, n, classes))
+        return;
+    e->warned = true;
+    qsv_chance_describe(&text, top1, n, classes);
+    if (!text.failed)
+        qsv_progress_say(e->setup.progress, "warning: %s", text.text);
+    qsv_strbuf_fini(&text);
+}
+
 static enum qsv_status take_record(void *context, struct qsv_record *r, const char *segment,
                                    struct qsv_error *err)
 {
     struct qsv_run_evaluator *e = context;
     if (!qsv_store_find(e->setup.store, r->trial_id, r->shard))
         qsv_progress_add(e->setup.progress, r->n_images);
-    return qsv_store_add(e->setup.store, r, segment, err);
+    const bool is_baseline = e->asked && r->trial_id == e->asked->settings[0].trial_id;
+    enum qsv_status st = qsv_store_add(e->setup.store, r, segment, err);
+    if (!st && is_baseline)
+        look_at_baseline(e, e->asked);
+    return st;
 }
 
 static enum qsv_status tick(void *context, struct qsv_error *err)
@@ -223,8 +254,10 @@ static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
     qsv_question_look_up(q, e->setup.store, e->setup.run->partition);
     qsv_progress_begin(e->setup.progress, step, n, q->n_images, q->n_forwards - q->n_missing,
                        q->n_forwards);
+    e->asked = q;
     if (q->n_missing)
         st = run_job(e, QSV_TASK_EVALUATE, q, take_record, err);
+    e->asked = NULL;
     if (!st && q->n_missing) /* what was under way already */
         st = take_from_shelf(e, q, err);
     for (uint32_t i = 0; i < n && !st; i++) {
@@ -234,8 +267,10 @@ static enum qsv_status answer(struct qsv_run_evaluator *e, const char *step,
     }
     if (!st)
         st = qsv_expense_add(&e->expense, q, n, e->setup.store, err);
-    if (!st)
+    if (!st) {
+        look_at_baseline(e, q);
         qsv_progress_end(e->setup.progress);
+    }
     return st;
 }
 

@@ -56,6 +56,23 @@ static enum qsv_status check_program(const struct qsv_hello *h, int rank,
     return QSV_OK;
 }
 
+/* Images by their fingerprint where both ranks have it, and by their sketch. */
+static enum qsv_status check_identity(const struct qsv_hello *h, const struct qsv_hello *own,
+                                      struct qsv_error *err)
+{
+    struct qsv_identity a = h->identity, b = own->identity;
+    a.dataset = a.dataset ? a.dataset : b.dataset;
+    a.calibration = a.calibration ? a.calibration : b.calibration;
+    enum qsv_status st = qsv_identity_compare(&a, &b, NULL, err);
+    if (st)
+        return st;
+    a.dataset = h->sketches[QSV_JUDGE];
+    b.dataset = own->sketches[QSV_JUDGE];
+    a.calibration = h->sketches[QSV_DECIDE];
+    b.calibration = own->sketches[QSV_DECIDE];
+    return qsv_identity_compare(&a, &b, NULL, err);
+}
+
 enum qsv_status qsv_hello_check(const struct qsv_hello *h, int rank, const struct qsv_hello *own,
                                 struct qsv_error *err)
 {
@@ -67,7 +84,7 @@ enum qsv_status qsv_hello_check(const struct qsv_hello *h, int rank, const struc
                         "rank %d on %s reads another spec than rank 0 on %s: is the file the same "
                         "on both hosts?",
                         rank, h->host, own->host);
-    st = qsv_identity_compare(&h->identity, &own->identity, NULL, err);
+    st = check_identity(h, own, err);
     return st ? qsv_fail_in(err, st, "rank %d on %s differs from rank 0 on %s", rank, h->host,
                             own->host)
               : QSV_OK;

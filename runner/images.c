@@ -21,8 +21,6 @@ enum qsv_status qsv_images_init(struct qsv_images *v, struct qsv_dataset *datase
     *v = (struct qsv_images){.dataset = dataset, .shape = model->options.input};
     enum qsv_status st =
         qsv_dataset_check(dataset, model->options.input, model->classes, &v->factor, err);
-    if (!st && v->factor > 1 && !(v->original = qsv_alloc(bytes_of(qsv_dataset_shape(dataset)), 1)))
-        st = qsv_fail_memory(err, "an image");
     if (st)
         qsv_images_fini(v);
     return st;
@@ -31,7 +29,6 @@ enum qsv_status qsv_images_init(struct qsv_images *v, struct qsv_dataset *datase
 void qsv_images_fini(struct qsv_images *v)
 {
     qsv_dataset_close(v->dataset);
-    free(v->original);
     *v = (struct qsv_images){0};
 }
 
@@ -40,16 +37,20 @@ size_t qsv_images_bytes(const struct qsv_images *v)
     return bytes_of(v->shape);
 }
 
-enum qsv_status qsv_images_read(struct qsv_images *v, const uint32_t *numbers, uint32_t n,
+enum qsv_status qsv_images_read(const struct qsv_images *v, const uint32_t *numbers, uint32_t n,
                                 uint8_t *pixels, uint32_t *labels, struct qsv_error *err)
 {
+    const struct qsv_shape shape = qsv_dataset_shape(v->dataset);
+    uint8_t *original = NULL; /* one image as it lies in the data set */
     enum qsv_status st = QSV_OK;
+    if (v->factor > 1 && !(original = qsv_alloc(bytes_of(shape), 1)))
+        return qsv_fail_memory(err, "an image");
     for (uint32_t i = 0; i < n && !st; i++) {
         uint8_t *out = pixels + i * qsv_images_bytes(v);
-        uint8_t *raw = v->original ? v->original : out;
-        st = qsv_dataset_read(v->dataset, numbers[i], raw, &labels[i], err);
-        if (!st && v->original)
-            qsv_image_enlarge(raw, qsv_dataset_shape(v->dataset), v->factor, out);
+        st = qsv_dataset_read(v->dataset, numbers[i], original ? original : out, &labels[i], err);
+        if (!st && original)
+            qsv_image_enlarge(original, shape, v->factor, out);
     }
+    free(original);
     return st;
 }

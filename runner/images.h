@@ -10,7 +10,6 @@ struct qsv_images {
     struct qsv_dataset *dataset;
     struct qsv_shape shape; /* of the model's input */
     uint32_t factor;        /* what images are enlarged by */
-    uint8_t *original;      /* one image as it lies in the data set; NULL where factor is 1 */
 };
 
 /* What a spec says of images; its texts stay the spec's. */
@@ -24,8 +23,9 @@ void qsv_images_fini(struct qsv_images *v);
 /* Bytes of one image at the model's size. */
 size_t qsv_images_bytes(const struct qsv_images *v);
 
-/* numbers [n] -> pixels [n][h][w][c], labels [n]. */
-enum qsv_status qsv_images_read(struct qsv_images *v, const uint32_t *numbers, uint32_t n,
+/* numbers [n] -> pixels [n][h][w][c], labels [n]. By several threads at once where the data set may
+ * be read so. */
+enum qsv_status qsv_images_read(const struct qsv_images *v, const uint32_t *numbers, uint32_t n,
                                 uint8_t *pixels, uint32_t *labels, struct qsv_error *err);
 
 #endif

@@ -10,12 +10,16 @@
 #include "core/engine.h"
 #include "runner/hello.h"
 
+enum role { ALONE, FIRST_OF_MANY, ONE_OF_MANY };
+
 static enum qsv_status open_images(struct qsv_images *out, const struct qsv_spec_images *s,
-                                   const struct qsv_model *model, struct qsv_error *err)
+                                   const struct qsv_model *model, enum role role,
+                                   struct qsv_error *err)
 {
     const struct qsv_dataset_source source = qsv_images_source(s);
     struct qsv_dataset *d;
-    enum qsv_status st = qsv_dataset_open(&d, &source, err);
+    enum qsv_status st = role == ONE_OF_MANY ? qsv_dataset_open_member(&d, &source, err)
+                                             : qsv_dataset_open(&d, &source, err);
     return st ? st : qsv_images_init(out, d, model, err);
 }
 
@@ -30,13 +34,13 @@ static enum qsv_status load_model(struct qsv_inputs *in, struct qsv_error *err)
     return st;
 }
 
-static enum qsv_status load_images(struct qsv_inputs *in, struct qsv_error *err)
+static enum qsv_status load_images(struct qsv_inputs *in, enum role role, struct qsv_error *err)
 {
     const struct qsv_spec *s = in->spec;
     uint64_t n_decide = 0;
-    enum qsv_status st = open_images(&in->images[QSV_JUDGE], &s->dataset, in->model, err);
+    enum qsv_status st = open_images(&in->images[QSV_JUDGE], &s->dataset, in->model, role, err);
     if (!st && s->has_calibration) {
-        st = open_images(&in->images[QSV_DECIDE], &s->calibration, in->model, err);
+        st = open_images(&in->images[QSV_DECIDE], &s->calibration, in->model, role, err);
         if (!st)
             n_decide = qsv_dataset_count(in->images[QSV_DECIDE].dataset);
     }
@@ -64,13 +68,22 @@ static enum qsv_status hash_into(uint64_t *out, struct qsv_hash *h, struct qsv_e
     return QSV_OK;
 }
 
+static uint64_t fingerprint(const struct qsv_dataset *d)
+{
+    return d && qsv_dataset_has_fingerprint(d) ? qsv_dataset_fingerprint(d) : 0;
+}
+
+static void identify_images(struct qsv_inputs *in)
+{
+    in->run.identity.dataset = fingerprint(in->images[QSV_JUDGE].dataset);
+    in->run.identity.calibration = fingerprint(in->images[QSV_DECIDE].dataset);
+}
+
 static enum qsv_status identify(struct qsv_inputs *in, struct qsv_error *err)
 {
     struct qsv_identity *id = &in->run.identity;
-    const struct qsv_dataset *decide = in->images[QSV_DECIDE].dataset;
+    identify_images(in);
     id->model = in->model->hash;
-    id->dataset = qsv_dataset_fingerprint(in->images[QSV_JUDGE].dataset);
-    id->calibration = decide ? qsv_dataset_fingerprint(decide) : 0;
     id->shard_images = in->spec->shard_images;
     id->engine = QSV_ENGINE_NUMERICS;
     struct qsv_hash *h = qsv_hash_begin();
@@ -103,20 +116,24 @@ static void describe(struct qsv_inputs *in)
     struct qsv_hello *h = &in->hello;
     qsv_hello_fill(h);
     h->identity = run->identity;
+    for (int image_set = 0; image_set < 2; image_set++) {
+        const struct qsv_dataset *d = in->images[image_set].dataset;
+        h->sketches[image_set] = d ? qsv_dataset_sketch(d) : 0;
+    }
     h->spec = qsv_hash_bytes(in->spec->text, in->spec->text_bytes);
 }
 
-static enum qsv_status load(struct qsv_inputs *in, const struct qsv_spec *spec, bool shared,
+static enum qsv_status load(struct qsv_inputs *in, const struct qsv_spec *spec, enum role role,
                             struct qsv_error *err)
 {
     struct qsv_error why = {0};
     *in = (struct qsv_inputs){.spec = spec};
     enum qsv_status st = load_model(in, err);
     if (!st)
-        st = load_images(in, err);
+        st = load_images(in, role, err);
     if (!st)
         st = identify(in, err);
-    if (!st && shared)
+    if (!st && role != ALONE)
         share(in, &why);
     /* It keeps pointers to the tensors. */
     if (!st)
@@ -133,13 +150,24 @@ static enum qsv_status load(struct qsv_inputs *in, const struct qsv_spec *spec, 
 enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
                                 struct qsv_error *err)
 {
-    return load(in, spec, false, err);
+    return load(in, spec, ALONE, err);
 }
 
-enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec,
+enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec, bool all,
                                        struct qsv_error *err)
 {
-    return load(in, spec, true, err);
+    return load(in, spec, all ? FIRST_OF_MANY : ONE_OF_MANY, err);
+}
+
+void qsv_inputs_learn(struct qsv_inputs *in, const struct qsv_identity *identity)
+{
+    const uint64_t fingerprints[2] = {identity->dataset, identity->calibration};
+    for (int set = 0; set < 2; set++) {
+        struct qsv_dataset *d = in->images[set].dataset;
+        if (d && !qsv_dataset_has_fingerprint(d))
+            qsv_dataset_learn(d, fingerprints[set]);
+    }
+    identify_images(in);
 }
 
 static void describe_images(struct qsv_strbuf *out, const char *role,

@@ -25,9 +25,13 @@ struct qsv_inputs {
 enum qsv_status qsv_inputs_load(struct qsv_inputs *in, const struct qsv_spec *spec,
                                 struct qsv_error *err);
 /* The same for one of several ranks: the model's tensors, and images that are kept in memory, lie
- * in memory that the ranks of a machine share; where that cannot be, in->hello says why. */
-enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec,
+ * in memory that the ranks of a machine share; where that cannot be, in->hello says why. One rank
+ * alone (all) reads all images for their fingerprint, the others a few for a sketch; they learn the
+ * fingerprint from it (qsv_inputs_learn). */
+enum qsv_status qsv_inputs_load_shared(struct qsv_inputs *in, const struct qsv_spec *spec, bool all,
                                        struct qsv_error *err);
+/* identity: of the rank that has read all. */
+void qsv_inputs_learn(struct qsv_inputs *in, const struct qsv_identity *identity);
 /* What a run would work with, for people. */
 void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out);
 

@@ -2,12 +2,16 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/score.h"
-#include "runner/workbench.h"
+#include "runner/ahead.h"
 #include "runner/trace.h"
+#include "runner/workbench.h"
+
+enum { AHEAD_BYTES = 1 << 26 };
 
 /* The work in hand. */
 struct measuring {
@@ -17,9 +21,11 @@ struct measuring {
     const struct qsv_stop *stop;
     struct qsv_engine *engine;
     uint32_t batch;
-    uint8_t *pixels;    /* [batch][h][w][c] */
-    uint32_t *numbers;  /* [batch] */
-    uint8_t *originals; /* [n_images] as they lie in the data set, for a trace */
+    uint32_t n_images;
+    uint32_t *numbers; /* [n_images] their own */
+    struct qsv_ahead *ahead;
+    struct qsv_pixels pixels; /* of a batch */
+    uint8_t *originals;       /* [n_images] as they lie in the data set, for a trace */
     struct qsv_trace_file *trace;
 };
 
@@ -53,12 +59,30 @@ static enum qsv_status allocate(struct qsv_measured *out, struct measuring *m,
         out->labels = qsv_alloc((size_t)out->n_images + 1, sizeof *out->labels);
         out->lif_spikes = qsv_alloc(g->n_lifs, sizeof *out->lif_spikes);
         out->site_ac = qsv_alloc(g->n_layers + g->n_attentions, sizeof *out->site_ac);
-        m->pixels = qsv_alloc(m->batch, qsv_images_bytes(m->images));
-        m->numbers = qsv_alloc(m->batch, sizeof *m->numbers);
+        m->numbers = qsv_alloc((size_t)out->n_images + 1, sizeof *m->numbers);
     }
-    if (out->logits && out->labels && out->lif_spikes && out->site_ac && m->pixels && m->numbers)
-        return QSV_OK;
-    return qsv_fail_memory(err, "logits");
+    if (!out->logits || !out->labels || !out->lif_spikes || !out->site_ac || !m->numbers)
+        return qsv_fail_memory(err, "logits");
+    for (uint32_t i = 0; i < out->n_images; i++)
+        m->numbers[i] = i;
+    m->n_images = out->n_images;
+    return QSV_OK;
+}
+
+static struct qsv_portion find_batch(void *context, uint64_t k)
+{
+    const struct measuring *m = context;
+    const uint32_t at = (uint32_t)k * m->batch, left = m->n_images - at;
+    return (struct qsv_portion){m->images, m->numbers + at, left < m->batch ? left : m->batch};
+}
+
+static enum qsv_status begin_reading(struct measuring *m, uint32_t threads, struct qsv_error *err)
+{
+    const struct qsv_ahead_setup setup = {m, find_batch, qsv_ahead_threads(threads), AHEAD_BYTES};
+    enum qsv_status st = qsv_ahead_create(&m->ahead, &setup, err);
+    for (uint32_t at = 0; !st && at < m->n_images; at += m->batch)
+        qsv_ahead_expect(m->ahead, at / m->batch);
+    return st;
 }
 
 static size_t original_bytes(const struct measuring *m)
@@ -81,12 +105,16 @@ static enum qsv_status read_batch(struct measuring *m, struct qsv_measured *out,
                                   uint32_t n, struct qsv_error *err)
 {
     enum qsv_status st = QSV_OK;
-    for (uint32_t i = 0; i < n; i++)
-        m->numbers[i] = first + i;
+    qsv_pixels_fini(&m->pixels);
     for (uint32_t i = 0; i < n && m->trace && !st; i++)
         st = qsv_dataset_read(m->images->dataset, first + i,
                               m->originals + (first + i) * original_bytes(m), NULL, err);
-    return st ? st : qsv_images_read(m->images, m->numbers, n, m->pixels, out->labels + first, err);
+    if (!st)
+        st = qsv_ahead_take(m->ahead, first / m->batch, &m->pixels, m->stop ? m->stop->flag : NULL,
+                            err);
+    if (!st)
+        memcpy(out->labels + first, m->pixels.labels, n * sizeof *out->labels);
+    return st;
 }
 
 static enum qsv_status run_batch(struct measuring *m, struct qsv_measured *out, uint32_t first,
@@ -102,8 +130,8 @@ static enum qsv_status run_batch(struct measuring *m, struct qsv_measured *out, 
     }
     double began_s = qsv_clock_monotonic_s();
     enum qsv_status st =
-        qsv_engine_run(m->engine, m->pixels, n, &m->network, 1, &output, m->trace ? &face : NULL,
-                       m->stop ? m->stop->flag : NULL, err);
+        qsv_engine_run(m->engine, m->pixels.pixels, n, &m->network, 1, &output,
+                       m->trace ? &face : NULL, m->stop ? m->stop->flag : NULL, err);
     out->seconds += qsv_clock_monotonic_s() - began_s;
     return st;
 }
@@ -138,7 +166,8 @@ static void fini(struct measuring *m)
 {
     qsv_trace_destroy(m->trace);
     qsv_engine_destroy(m->engine);
-    free(m->pixels);
+    qsv_ahead_destroy(m->ahead);
+    qsv_pixels_fini(&m->pixels);
     free(m->numbers);
     free(m->originals);
 }
@@ -166,7 +195,11 @@ enum qsv_status qsv_measure(struct qsv_measured *out, const struct qsv_model *mo
     if (!st && options->trace)
         st = begin_trace(&m, options->trace, out->n_images, err);
     if (!st)
+        st = begin_reading(&m, threads, err);
+    if (!st)
         st = run_all(&m, out, err);
+    if (m.ahead)
+        out->waited_s = qsv_ahead_waited_s(m.ahead);
     if (!st)
         add_scores(&m, out);
     if (!st && m.trace)

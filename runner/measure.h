@@ -16,6 +16,7 @@ struct qsv_measured {
     uint32_t n_images, n_top1, n_top5;
     double loss_sum;
     double seconds;       /* in the engine */
+    double waited_s;      /* for images, beside it */
     float *logits;        /* [n_images][classes] */
     uint32_t *labels;     /* [n_images] */
     uint64_t *lif_spikes; /* [n_lifs] */

@@ -5,7 +5,7 @@
 
 #include "core/base/alloc.h"
 
-enum { MAGIC = 0x4d565351, /* "QSVM" */ WIRE_VERSION = 2 };
+enum { MAGIC = 0x4d565351, /* "QSVM" */ WIRE_VERSION = 3 };
 
 static void put_string(struct qsv_strbuf *out, const char *s)
 {
@@ -36,19 +36,37 @@ static void get_introduction(struct qsv_hello *h, struct qsv_cursor *in)
     get_string(in, h->host, sizeof h->host);
 }
 
+static void put_identity(const struct qsv_identity *id, struct qsv_strbuf *out)
+{
+    qsv_strbuf_u64(out, id->model);
+    qsv_strbuf_u64(out, id->dataset);
+    qsv_strbuf_u64(out, id->calibration);
+    qsv_strbuf_u64(out, id->order);
+    qsv_strbuf_u32(out, id->shard_images);
+    qsv_strbuf_u64(out, id->quantizer);
+    qsv_strbuf_u32(out, id->engine);
+}
+
+static void get_identity(struct qsv_identity *id, struct qsv_cursor *in)
+{
+    id->model = qsv_cursor_u64(in);
+    id->dataset = qsv_cursor_u64(in);
+    id->calibration = qsv_cursor_u64(in);
+    id->order = qsv_cursor_u64(in);
+    id->shard_images = qsv_cursor_u32(in);
+    id->quantizer = qsv_cursor_u64(in);
+    id->engine = qsv_cursor_u32(in);
+}
+
 static void put_hello(const struct qsv_hello *h, struct qsv_strbuf *out)
 {
     put_string(out, h->version);
     put_string(out, h->commit);
     put_string(out, h->host);
     qsv_strbuf_u64(out, h->build);
-    qsv_strbuf_u64(out, h->identity.model);
-    qsv_strbuf_u64(out, h->identity.dataset);
-    qsv_strbuf_u64(out, h->identity.calibration);
-    qsv_strbuf_u64(out, h->identity.order);
-    qsv_strbuf_u32(out, h->identity.shard_images);
-    qsv_strbuf_u64(out, h->identity.quantizer);
-    qsv_strbuf_u32(out, h->identity.engine);
+    put_identity(&h->identity, out);
+    qsv_strbuf_u64(out, h->sketches[0]);
+    qsv_strbuf_u64(out, h->sketches[1]);
     qsv_strbuf_u64(out, h->spec);
     put_string(out, h->isa);
     qsv_strbuf_u64(out, h->pid);
@@ -60,13 +78,9 @@ static void get_hello(struct qsv_hello *h, struct qsv_cursor *in)
 {
     get_introduction(h, in);
     h->build = qsv_cursor_u64(in);
-    h->identity.model = qsv_cursor_u64(in);
-    h->identity.dataset = qsv_cursor_u64(in);
-    h->identity.calibration = qsv_cursor_u64(in);
-    h->identity.order = qsv_cursor_u64(in);
-    h->identity.shard_images = qsv_cursor_u32(in);
-    h->identity.quantizer = qsv_cursor_u64(in);
-    h->identity.engine = qsv_cursor_u32(in);
+    get_identity(&h->identity, in);
+    h->sketches[0] = qsv_cursor_u64(in);
+    h->sketches[1] = qsv_cursor_u64(in);
     h->spec = qsv_cursor_u64(in);
     get_string(in, h->isa, sizeof h->isa);
     h->pid = qsv_cursor_u64(in);
@@ -79,6 +93,7 @@ static void put_done(const struct qsv_done *d, const struct qsv_record_shape *sh
 {
     qsv_strbuf_u64(out, d->task);
     qsv_strbuf_f64(out, d->seconds);
+    qsv_strbuf_f64(out, d->waited_s);
     qsv_strbuf_u64(out, d->layer_forwards_asked);
     qsv_strbuf_u64(out, d->layer_forwards_done);
     put_string(out, d->segment);
@@ -93,6 +108,7 @@ static enum qsv_status get_done(struct qsv_done *d, const struct qsv_record_shap
     enum qsv_status st = QSV_OK;
     d->task = qsv_cursor_u64(in);
     d->seconds = qsv_cursor_f64(in);
+    d->waited_s = qsv_cursor_f64(in);
     d->layer_forwards_asked = qsv_cursor_u64(in);
     d->layer_forwards_done = qsv_cursor_u64(in);
     get_string(in, d->segment, sizeof d->segment);
@@ -146,6 +162,9 @@ void qsv_message_pack(const struct qsv_message *m, const struct qsv_message_size
     case QSV_MESSAGE_HELLO:
         put_hello(&m->u.hello, out);
         break;
+    case QSV_MESSAGE_WELCOME:
+        put_identity(&m->u.welcome, out);
+        break;
     case QSV_MESSAGE_TASK:
         qsv_task_pack(&m->u.task, sizes->shape.n_layers, out);
         break;
@@ -171,6 +190,9 @@ static enum qsv_status get_body(struct qsv_message *m, const struct qsv_message_
     switch (m->type) {
     case QSV_MESSAGE_HELLO:
         get_hello(&m->u.hello, in);
+        return QSV_OK;
+    case QSV_MESSAGE_WELCOME:
+        get_identity(&m->u.welcome, in);
         return QSV_OK;
     case QSV_MESSAGE_TASK:
         return qsv_task_unpack(&m->u.task, sizes->shape.n_layers, sizes->n_shards, in, err);

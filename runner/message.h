@@ -2,6 +2,7 @@
  *
  *     worker                    coordinator
  *     hello (or failed)   -->
+ *                         <--   welcome
  *                         <--   task, and maybe the next one before the first is done
  *     alive, now and then -->
  *     done (or failed)    -->         in their order
@@ -23,7 +24,8 @@ enum qsv_message_type {
     QSV_MESSAGE_FAILED,
     QSV_MESSAGE_STOP,
     QSV_MESSAGE_BYE,
-    QSV_MESSAGE_ALIVE /* of a worker that computes, between layers */
+    QSV_MESSAGE_ALIVE, /* of a worker that computes, between layers */
+    QSV_MESSAGE_WELCOME
 };
 
 enum { QSV_MESSAGE_NAME = 256 }; /* bytes of a name or version, with its NUL */
@@ -31,9 +33,10 @@ enum { QSV_MESSAGE_NAME = 256 }; /* bytes of a name or version, with its NUL */
 struct qsv_hello { /* what must be the same on every rank, and who is there */
     char version[QSV_MESSAGE_NAME];
     char commit[QSV_MESSAGE_NAME];
-    uint64_t build; /* hash of the program's file; 0: not known */
-    struct qsv_identity identity;
-    uint64_t spec; /* hash of the spec's text */
+    uint64_t build;               /* hash of the program's file; 0: not known */
+    struct qsv_identity identity; /* fingerprints of images 0 where it has not read all of them */
+    uint64_t sketches[2];         /* [qsv_image_set] see core/dataset.h; 0: none */
+    uint64_t spec;                /* hash of the spec's text */
     char host[QSV_MESSAGE_NAME];
     char isa[QSV_MESSAGE_NAME];
     uint64_t pid;
@@ -45,6 +48,7 @@ struct qsv_hello { /* what must be the same on every rank, and who is there */
 struct qsv_done {
     uint64_t task;
     double seconds;
+    double waited_s;                                    /* of these, for images */
     uint64_t layer_forwards_asked, layer_forwards_done; /* see core/engine.h */
     char segment[QSV_MESSAGE_NAME]; /* where it is recorded; "": a kind that is not, or a task that
                                        shares the segment of the one reported next */
@@ -65,6 +69,7 @@ struct qsv_message {
     enum qsv_message_type type;
     union {
         struct qsv_hello hello;
+        struct qsv_identity welcome; /* the run's: of a rank that has read all images */
         struct qsv_task task;
         struct qsv_done done;
         struct qsv_failed failed;

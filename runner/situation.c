@@ -102,6 +102,9 @@ static void print_live(const struct qsv_situation *s, struct qsv_strbuf *out)
                           (double)(l->all - l->done) / rate);
     qsv_strbuf_printf(out, " (%.0f s ago)\nworkers    %" PRIu32 " of %" PRIu32 " alive\n",
                       s->age_s > 0 ? s->age_s : 0, l->alive, l->workers);
+    if (l->worked_s > 0)
+        qsv_strbuf_printf(out, "images     workers wait %.1f %% of their time for them\n",
+                          100 * l->waited_s / l->worked_s);
 }
 
 void qsv_situation_print(const struct qsv_situation *s, struct qsv_strbuf *out)
@@ -133,11 +136,12 @@ static json_t *make_live(const struct qsv_situation *s)
     const struct qsv_live *l = &s->live;
     if (!s->has_live)
         return json_null();
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I}", "step", l->step, "trials",
-                     (json_int_t)l->trials, "images", (json_int_t)l->images, "forwards_done",
-                     (json_int_t)l->done, "forwards_all", (json_int_t)l->all, "images_per_s",
-                     qsv_live_rate(l), "age_s", s->age_s, "workers", (json_int_t)l->workers,
-                     "workers_alive", (json_int_t)l->alive);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:f}", "step", l->step,
+                     "trials", (json_int_t)l->trials, "images", (json_int_t)l->images,
+                     "forwards_done", (json_int_t)l->done, "forwards_all", (json_int_t)l->all,
+                     "images_per_s", qsv_live_rate(l), "age_s", s->age_s, "workers",
+                     (json_int_t)l->workers, "workers_alive", (json_int_t)l->alive, "waited_part",
+                     l->worked_s > 0 ? l->waited_s / l->worked_s : 0);
 }
 
 enum qsv_status qsv_situation_add_json(const struct qsv_situation *s, const char *run_folder,

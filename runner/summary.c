@@ -244,6 +244,11 @@ static void add_work(struct qsv_strbuf *out, const struct qsv_summary *s)
                       100 * (double)t->layer_forwards_done / (double)t->layer_forwards_asked);
     add_count(out, t->peak_mem_bytes >> 20);
     qsv_strbuf_puts(out, " MiB of memory\n");
+    if (!(t->worked_s > 0))
+        return;
+    add_label(out, "images");
+    qsv_strbuf_printf(out, "workers waited %.1f %% of their time for them\n",
+                      100 * t->waited_s / t->worked_s);
 }
 
 static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)

@@ -227,6 +227,7 @@ static enum qsv_status close_store(struct progressing *p, enum qsv_status st, st
                                            : "stopped";
     const struct qsv_tally tally = qsv_coordinator_tally(p->coordinator);
     qsv_store_note_work(p->store, tally.layer_forwards_asked, tally.layer_forwards_done);
+    qsv_store_note_waiting(p->store, tally.worked_s, tally.waited_s);
     enum qsv_status closed = qsv_store_close(p->store, st == QSV_OK, why, &own);
     p->store = NULL;
     if (!st && closed)
@@ -318,7 +319,7 @@ static enum qsv_status coordinate(const struct qsv_sweep *s, struct qsv_inputs *
 enum qsv_status qsv_sweep_coordinate(const struct qsv_sweep *s, bool *stuck, struct qsv_error *err)
 {
     struct qsv_inputs in;
-    enum qsv_status ready = qsv_inputs_load_shared(&in, s->spec, err);
+    enum qsv_status ready = qsv_inputs_load_shared(&in, s->spec, true, err);
     enum qsv_status st = coordinate(s, &in, s->transport, ready, stuck, err);
     if (!ready)
         qsv_inputs_fini(&in);
@@ -338,6 +339,7 @@ static struct qsv_worker_setup worker_setup(const struct qsv_sweep *s, struct qs
                                      .run_folder = s->spec->run,
                                      .exported = exported,
                                      .run = &in->run,
+                                     .inputs = in,
                                      .codes = &in->codes,
                                      .bench = {in->model,
                                                in->bank,
@@ -367,7 +369,7 @@ enum qsv_status qsv_sweep_work(const struct qsv_sweep *s, struct qsv_error *err)
     struct qsv_inputs in;
     struct qsv_error why;
     char *exported = qsv_selected_path(s->spec->run);
-    enum qsv_status ready = exported ? qsv_inputs_load_shared(&in, s->spec, &why)
+    enum qsv_status ready = exported ? qsv_inputs_load_shared(&in, s->spec, false, &why)
                                      : qsv_fail_memory(&why, "the selected network");
     enum qsv_status st =
         ready ? qsv_worker_excuse(s->transport, s->clock, &why, err) : work(s, &in, exported, err);

@@ -6,21 +6,17 @@
 #include "core/base/alloc.h"
 #include "core/score.h"
 #include "jobs/setting.h"
+#include "runner/ahead.h"
 #include "runner/cache.h"
 #include "runner/exported.h"
 #include "runner/outcome.h"
 
 enum {
     IMAGE_CACHE_BYTES = 1 << 29,
+    AHEAD_BYTES = 1 << 26,
     BASELINE_CACHE_BYTES = 1 << 28,
     NETWORK_CACHE_BYTES = 1 << 28,
     BATCH_BYTES = 1 << 29
-};
-
-struct shard_images {
-    uint32_t n;
-    uint8_t *pixels;  /* [n][h][w][c] */
-    uint32_t *labels; /* [n] */
 };
 
 struct qsv_workbench {
@@ -29,7 +25,8 @@ struct qsv_workbench {
     uint32_t batch;
     uint64_t baseline_id;
     uint8_t *baseline_formats;    /* [n_layers] all f32 */
-    struct qsv_cache *images;     /* shard -> struct shard_images */
+    struct qsv_ahead *ahead;      /* of shards that are not among the images yet */
+    struct qsv_cache *images;     /* shard -> struct qsv_pixels */
     struct qsv_cache *baselines;  /* shard -> struct qsv_outcome */
     struct qsv_cache *networks;   /* trial -> struct qsv_network */
     struct qsv_exported exported; /* the last that was run */
@@ -37,10 +34,8 @@ struct qsv_workbench {
 
 static void destroy_images(void *value)
 {
-    struct shard_images *s = value;
-    free(s->pixels);
-    free(s->labels);
-    free(s);
+    qsv_pixels_fini(value);
+    free(value);
 }
 
 static void destroy_outcome(void *value)
@@ -79,6 +74,22 @@ static enum qsv_status create_caches(struct qsv_workbench *e, struct qsv_error *
     return st;
 }
 
+/* What a shard is made of. */
+static struct qsv_portion find_shard(void *context, uint64_t shard)
+{
+    const struct qsv_workbench *e = context;
+    const struct qsv_partition *p = e->setup.partition;
+    const struct qsv_shard at = qsv_partition_shard(p, (uint32_t)shard);
+    return (struct qsv_portion){e->setup.images[at.set], p->order[at.set] + at.first, at.n_images};
+}
+
+static enum qsv_status create_ahead(struct qsv_workbench *e, struct qsv_error *err)
+{
+    const struct qsv_ahead_setup setup = {e, find_shard, qsv_ahead_threads(e->setup.threads),
+                                          AHEAD_BYTES};
+    return qsv_ahead_create(&e->ahead, &setup, err);
+}
+
 enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
                                      const struct qsv_workbench_setup *setup, struct qsv_error *err)
 {
@@ -95,6 +106,8 @@ enum qsv_status qsv_workbench_create(struct qsv_workbench **out,
         st = qsv_engine_use_threads(e->engine, e->setup.threads, err);
     if (!st)
         st = create_caches(e, err);
+    if (!st)
+        st = create_ahead(e, err);
     if (!st && !(e->baseline_formats = qsv_alloc(n_layers, 1)))
         st = qsv_fail_memory(err, "a workbench");
     if (st) {
@@ -111,6 +124,7 @@ void qsv_workbench_destroy(struct qsv_workbench *e)
     if (!e)
         return;
     qsv_exported_fini(&e->exported);
+    qsv_ahead_destroy(e->ahead);
     qsv_cache_destroy(e->images);
     qsv_cache_destroy(e->baselines);
     qsv_cache_destroy(e->networks);
@@ -119,29 +133,27 @@ void qsv_workbench_destroy(struct qsv_workbench *e)
     free(e);
 }
 
-static enum qsv_status read_shard(struct qsv_workbench *e, uint32_t shard, struct shard_images *s,
-                                  struct qsv_error *err)
+void qsv_workbench_expect(struct qsv_workbench *e, uint32_t shard)
 {
-    const struct qsv_partition *p = e->setup.partition;
-    struct qsv_shard at = qsv_partition_shard(p, shard);
-    struct qsv_images *images = e->setup.images[at.set];
-    s->n = at.n_images;
-    s->pixels = qsv_alloc(s->n, qsv_images_bytes(images));
-    s->labels = qsv_alloc(s->n, sizeof *s->labels);
-    if (!s->pixels || !s->labels)
-        return qsv_fail_memory(err, "a shard's images");
-    return qsv_images_read(images, p->order[at.set] + at.first, s->n, s->pixels, s->labels, err);
+    if (!qsv_cache_get(e->images, shard))
+        qsv_ahead_expect(e->ahead, shard);
 }
 
-static enum qsv_status get_images(struct qsv_workbench *e, uint32_t shard,
-                                  struct shard_images **out, struct qsv_error *err)
+double qsv_workbench_waited_s(const struct qsv_workbench *e)
 {
+    return qsv_ahead_waited_s(e->ahead);
+}
+
+static enum qsv_status get_images(struct qsv_workbench *e, uint32_t shard, struct qsv_pixels **out,
+                                  struct qsv_error *err)
+{
+    const struct qsv_stop *stop = e->setup.stop;
     if ((*out = qsv_cache_get(e->images, shard)))
         return QSV_OK;
-    struct shard_images *s = *out = qsv_alloc(1, sizeof *s);
+    struct qsv_pixels *s = *out = qsv_alloc(1, sizeof *s);
     if (!s)
         return qsv_fail_memory(err, "a shard's images");
-    enum qsv_status st = read_shard(e, shard, s, err);
+    enum qsv_status st = qsv_ahead_take(e->ahead, shard, s, stop ? stop->flag : NULL, err);
     if (st) {
         destroy_images(s);
         return st;
@@ -171,7 +183,7 @@ static enum qsv_status get_network(struct qsv_workbench *e, uint64_t trial_id,
 
 /* Runs networks [n] over all images of the shard, into outcomes [n]. */
 static enum qsv_status run_networks(struct qsv_workbench *e, struct qsv_engine *engine,
-                                    const struct shard_images *images,
+                                    const struct qsv_pixels *images,
                                     struct qsv_network *const *networks, uint32_t n,
                                     struct qsv_outcome *const *outcomes, struct qsv_error *err)
 {
@@ -195,7 +207,7 @@ static enum qsv_status run_networks(struct qsv_workbench *e, struct qsv_engine *
     return st;
 }
 
-static enum qsv_status make_outcome(struct qsv_workbench *e, const struct shard_images *images,
+static enum qsv_status make_outcome(struct qsv_workbench *e, const struct qsv_pixels *images,
                                     const uint8_t *formats, struct qsv_outcome **out,
                                     struct qsv_error *err)
 {
@@ -220,7 +232,7 @@ static size_t outcome_bytes(const struct qsv_workbench *e, const struct qsv_outc
 /* A shard's work in hand. Slot 0 is the baseline, whether it is asked for or not; it is run only
  * where it is not kept from before. */
 struct work {
-    const struct shard_images *images;
+    const struct qsv_pixels *images;
     uint32_t n; /* slots: trials and the baseline */
     struct qsv_network **networks;
     struct qsv_outcome **outcomes;
@@ -328,7 +340,7 @@ static void end_work(struct work *w)
 }
 
 static enum qsv_status begin_shard(struct qsv_workbench *e, uint32_t shard,
-                                   struct shard_images **images, struct qsv_error *err)
+                                   struct qsv_pixels **images, struct qsv_error *err)
 {
     qsv_cache_begin_use(e->images);
     qsv_cache_begin_use(e->baselines);
@@ -342,7 +354,7 @@ enum qsv_status qsv_workbench_evaluate(struct qsv_workbench *e,
                                        struct qsv_error *err)
 {
     struct work w = {0};
-    struct shard_images *images;
+    struct qsv_pixels *images;
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;
     if (!st)
@@ -357,7 +369,7 @@ enum qsv_status qsv_workbench_evaluate(struct qsv_workbench *e,
     return st;
 }
 
-static enum qsv_status run_exported(struct qsv_workbench *e, const struct shard_images *images,
+static enum qsv_status run_exported(struct qsv_workbench *e, const struct qsv_pixels *images,
                                     struct qsv_outcome *o, struct qsv_error *err)
 {
     return run_networks(e, e->exported.engine, images, &e->exported.loaded.network, 1, &o, err);
@@ -368,7 +380,7 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
                                                 struct qsv_record *record, struct qsv_error *err)
 {
     struct work w = {0};
-    struct shard_images *images;
+    struct qsv_pixels *images;
     struct qsv_outcome *o = NULL;
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;

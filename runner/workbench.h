@@ -47,6 +47,12 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
  * megabytes. */
 uint32_t qsv_workbench_batch(const struct qsv_model *model);
 
+/* A shard will be evaluated, after those that were expected before it: its images are read ahead by
+ * threads (runner/ahead.h). */
+void qsv_workbench_expect(struct qsv_workbench *e, uint32_t shard);
+/* Seconds that it has waited for images. */
+double qsv_workbench_waited_s(const struct qsv_workbench *e);
+
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e);
 /* Of the engine, see core/engine.h. */
 const char *qsv_workbench_isa(const struct qsv_workbench *e);

@@ -29,6 +29,7 @@ struct qsv_worker {
 struct kind {
     enum qsv_task_kind kind;
     bool recorded;
+    bool reads; /* the images of its shards */
     enum qsv_status (*perform)(struct qsv_worker *w, const struct qsv_task *t, uint32_t shard,
                                struct qsv_record *records, struct qsv_error *err);
 };
@@ -79,10 +80,10 @@ static enum qsv_status verify(struct qsv_worker *w, const struct qsv_task *t, ui
 }
 
 static const struct kind kinds[] = {
-    {QSV_TASK_EVALUATE, true, evaluate},
-    {QSV_TASK_VERIFY, false, verify},
-    {QSV_TASK_AHEAD, false, evaluate},
-    {QSV_TASK_CODES, false, make_codes},
+    {QSV_TASK_EVALUATE, true, true, evaluate},
+    {QSV_TASK_VERIFY, false, true, verify},
+    {QSV_TASK_AHEAD, false, true, evaluate},
+    {QSV_TASK_CODES, false, false, make_codes},
 };
 
 static const struct kind *find_kind(enum qsv_task_kind kind)
@@ -91,6 +92,13 @@ static const struct kind *find_kind(enum qsv_task_kind kind)
         if (kinds[i].kind == kind)
             return &kinds[i];
     return NULL;
+}
+
+/* Their images are read while the engine has something else to do. */
+static void expect_images(struct qsv_worker *w, const struct qsv_task *t)
+{
+    for (uint32_t s = 0; s < t->n_shards && find_kind(t->kind)->reads; s++)
+        qsv_workbench_expect(w->bench, t->first_shard + s);
 }
 
 static enum qsv_status send_to_coordinator(struct qsv_worker *w, const struct qsv_message *m,
@@ -119,10 +127,12 @@ static bool take_stop(struct qsv_worker *w)
     if (!qsv_message_unpack(&m, &w->sizes, p.data, p.bytes, NULL)) {
         w->told_to_stop = m.type == QSV_MESSAGE_STOP;
         if (m.type == QSV_MESSAGE_TASK &&
-            qsv_grow(&w->next, &w->cap_next, w->n_next + 1, sizeof *w->next))
+            qsv_grow(&w->next, &w->cap_next, w->n_next + 1, sizeof *w->next)) {
             w->next[w->n_next++] = m;
-        else
+            expect_images(w, &m.u.task);
+        } else {
             qsv_message_fini(&m);
+        }
     }
     free(p.data);
     return w->told_to_stop;
@@ -200,6 +210,7 @@ static enum qsv_status perform(struct qsv_worker *w, const struct kind *kind,
     if (!d->records || pairs > UINT32_MAX)
         return qsv_fail_memory(err, "records");
     enum qsv_status st = QSV_OK;
+    expect_images(w, t);
     for (uint32_t s = 0; s < t->n_shards && !st; s++) {
         st = kind->perform(w, t, t->first_shard + s, d->records + d->n_records, err);
         d->n_records += st ? 0 : t->n_trials;
@@ -230,6 +241,7 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     const struct qsv_clock *clock = w->setup.clock;
     const struct kind *kind = find_kind(t->kind);
     const struct qsv_engine_work before = qsv_workbench_work(w->bench);
+    const double before_s = qsv_workbench_waited_s(w->bench);
     double began_s = clock->now_s(clock->context);
     w->look_s = began_s;
     enum qsv_status st = perform(w, kind, t, d, err);
@@ -237,6 +249,7 @@ static enum qsv_status do_task(struct qsv_worker *w, const struct qsv_task *t, s
     d->layer_forwards_asked = after.layer_forwards_asked - before.layer_forwards_asked;
     d->layer_forwards_done = after.layer_forwards_done - before.layer_forwards_done;
     d->seconds = clock->now_s(clock->context) - began_s;
+    d->waited_s = qsv_workbench_waited_s(w->bench) - before_s;
     if (st)
         return st;
     stamp(w, t, d);
@@ -335,6 +348,10 @@ static enum qsv_status take_message(struct qsv_worker *w, struct qsv_message *m,
     switch (m->type) {
     case QSV_MESSAGE_TASK:
         return take_task(w, &m->u.task, err);
+    case QSV_MESSAGE_WELCOME:
+        if (w->setup.inputs)
+            qsv_inputs_learn(w->setup.inputs, &m->u.welcome);
+        return QSV_OK;
     case QSV_MESSAGE_STOP:
         w->told_to_stop = true;
         return QSV_OK;

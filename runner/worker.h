@@ -4,6 +4,7 @@
 #define QSV_WORKER_H
 
 #include "runner/codes.h"
+#include "runner/inputs.h"
 #include "runner/workbench.h"
 #include "runner/message.h"
 #include "runner/pace.h"
@@ -19,6 +20,7 @@ struct qsv_worker_setup { /* the pointers outlive the worker */
     const char *run_folder;            /* where segments go */
     const char *exported;              /* the file that tasks of kind verify read */
     const struct qsv_run *run;
+    struct qsv_inputs *inputs;        /* they learn what rank 0 has found out; NULL: know it */
     const struct qsv_codes *codes;    /* NULL: the bank computes its own */
     struct qsv_workbench_setup bench; /* its stop is the worker's own business */
     const struct qsv_hello *hello;    /* isa is filled in by the worker */

@@ -56,7 +56,7 @@ static enum qsv_status check(struct cifar *c, struct qsv_data_info *info,
                         "version, unpacked?",
                         source->images, (long long)s.st_size, record_bytes(c), c->classes);
     c->path = qsv_strdup(source->images);
-    *info = (struct qsv_data_info){(uint64_t)s.st_size / record_bytes(c), {3, SIDE, SIDE}, 1};
+    *info = (struct qsv_data_info){(uint64_t)s.st_size / record_bytes(c), {3, SIDE, SIDE}, 1, true};
     return c->path ? QSV_OK : qsv_fail_memory(err, source->images);
 }
 

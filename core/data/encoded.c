@@ -150,7 +150,8 @@ enum qsv_status qsv_encoded_open(void **state, struct qsv_data_info *info,
         qsv_encoded_close(e);
         e = NULL;
     } else {
-        *info = (struct qsv_data_info){e->n, {3, e->transform.crop, e->transform.crop}, 1};
+        const struct qsv_shape shape = {3, e->transform.crop, e->transform.crop};
+        *info = (struct qsv_data_info){e->n, shape, 1, true};
     }
     *state = e;
     return st;
@@ -170,16 +171,24 @@ static enum qsv_status open_file(int *fd, uint64_t *bytes, const struct qsv_enco
     return QSV_OK;
 }
 
-static enum qsv_status read_bytes(struct qsv_encoded *e, int fd, uint64_t offset, uint64_t bytes,
+/* A file in memory. */
+struct file {
+    uint8_t *data;
+    uint64_t bytes;
+    size_t capacity;
+};
+
+static enum qsv_status read_bytes(struct file *f, int fd, uint64_t offset, uint64_t bytes,
                                   struct qsv_error *err)
 {
     if (bytes > MAX_FILE_BYTES)
         return qsv_fail(err, QSV_EINPUT, "has %llu bytes, at most %d are allowed",
                         (unsigned long long)bytes, MAX_FILE_BYTES);
-    if (!qsv_grow(&e->buffer, &e->buffer_bytes, bytes ? bytes : 1, 1))
+    if (!qsv_grow(&f->data, &f->capacity, bytes ? bytes : 1, 1))
         return qsv_fail_memory(err, "an image");
+    f->bytes = bytes;
     for (uint64_t at = 0; at < bytes;) {
-        const ssize_t got = pread(fd, e->buffer + at, bytes - at, (off_t)(offset + at));
+        const ssize_t got = pread(fd, f->data + at, bytes - at, (off_t)(offset + at));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -192,17 +201,17 @@ static enum qsv_status read_bytes(struct qsv_encoded *e, int fd, uint64_t offset
     return QSV_OK;
 }
 
-/* Image i's file into the buffer, *bytes long. */
-static enum qsv_status read_image(struct qsv_encoded *e, size_t i, uint64_t *bytes,
+/* Image i's file. */
+static enum qsv_status read_image(struct file *f, const struct qsv_encoded *e, size_t i,
                                   struct qsv_error *err)
 {
-    *bytes = e->images[i].bytes;
-    if (e->archive)
-        return read_bytes(e, e->fd, e->images[i].offset, *bytes, err);
+    uint64_t bytes = 0;
     int fd;
-    enum qsv_status st = open_file(&fd, bytes, e, i, err);
+    if (e->archive)
+        return read_bytes(f, e->fd, e->images[i].offset, e->images[i].bytes, err);
+    enum qsv_status st = open_file(&fd, &bytes, e, i, err);
     if (!st)
-        st = read_bytes(e, fd, 0, *bytes, err);
+        st = read_bytes(f, fd, 0, bytes, err);
     if (fd >= 0)
         close(fd);
     return st;
@@ -217,17 +226,19 @@ static enum qsv_status fail_image(const struct qsv_encoded *e, size_t i, enum qs
 enum qsv_status qsv_encoded_read_pixels(void *state, uint64_t first, size_t n, uint8_t *pixels,
                                         struct qsv_error *err)
 {
-    struct qsv_encoded *e = state;
+    const struct qsv_encoded *e = state;
     const size_t bytes = (size_t)e->transform.crop * e->transform.crop * 3;
-    for (size_t i = first; i < first + n; i++, pixels += bytes) {
-        uint64_t encoded;
-        enum qsv_status st = read_image(e, i, &encoded, err);
+    struct file f = {0};
+    enum qsv_status st = QSV_OK;
+    for (size_t i = first; !st && i < first + n; i++, pixels += bytes) {
+        st = read_image(&f, e, i, err);
         if (!st)
-            st = qsv_transform_image(&e->transform, e->buffer, encoded, pixels, err);
+            st = qsv_transform_image(&e->transform, f.data, f.bytes, pixels, err);
         if (st)
-            return fail_image(e, i, st, err);
+            fail_image(e, i, st, err);
     }
-    return QSV_OK;
+    free(f.data);
+    return st;
 }
 
 enum qsv_status qsv_encoded_read_labels(void *state, uint64_t first, size_t n, uint16_t *labels,
@@ -243,19 +254,23 @@ enum qsv_status qsv_encoded_read_labels(void *state, uint64_t first, size_t n, u
 enum qsv_status qsv_encoded_hash(void *state, uint64_t first, uint64_t n, struct qsv_hash *h,
                                  struct qsv_error *err)
 {
-    struct qsv_encoded *e = state;
+    const struct qsv_encoded *e = state;
+    struct file f = {0};
+    enum qsv_status st = QSV_OK;
     qsv_hash_add_string(h, "encoded");
     qsv_hash_add_u64(h, e->transform.resize);
     qsv_hash_add_u64(h, e->transform.interpolation);
-    for (uint64_t i = first; i < first + n; i++) {
-        uint64_t bytes;
-        enum qsv_status st = read_image(e, i, &bytes, err);
-        if (st)
-            return fail_image(e, i, st, err);
-        qsv_hash_add_u64(h, bytes);
-        qsv_hash_add(h, e->buffer, bytes);
+    for (uint64_t i = first; !st && i < first + n; i++) {
+        st = read_image(&f, e, i, err);
+        if (st) {
+            fail_image(e, i, st, err);
+        } else {
+            qsv_hash_add_u64(h, f.bytes);
+            qsv_hash_add(h, f.data, f.bytes);
+        }
     }
-    return QSV_OK;
+    free(f.data);
+    return st;
 }
 
 const char *qsv_encoded_class_name(void *state, uint32_t label)
@@ -286,7 +301,6 @@ void qsv_encoded_close(void *state)
     qsv_labels_destroy(e->labels);
     free(e->folders);
     free(e->images);
-    free(e->buffer);
     free(e->path);
     free(e);
 }

@@ -31,8 +31,6 @@ struct qsv_encoded {
     struct qsv_labels *labels; /* NULL: classes are folders */
     char **folders;            /* [n_folders]: these */
     size_t n_folders;
-    uint8_t *buffer; /* the file that is being read */
-    size_t buffer_bytes;
 };
 
 /* Opens source->images, an archive or a folder: `list` adds its images (qsv_encoded_add), which are

@@ -174,7 +174,9 @@ static enum qsv_status open_both(struct hdf5 *x, struct qsv_data_info *info, str
     if (st)
         return qsv_fail_in(err, st, "%s", x->path);
     struct qsv_shape shape = {(uint32_t)x->dims[3], (uint32_t)x->dims[1], (uint32_t)x->dims[2]};
-    *info = (struct qsv_data_info){x->dims[0], shape, block};
+    hbool_t locks = false; /* Debian's libhdf5 does: a call at a time */
+    const bool concurrent = H5is_library_threadsafe(&locks) >= 0 && locks;
+    *info = (struct qsv_data_info){x->dims[0], shape, block, concurrent};
     return QSV_OK;
 }
 
@@ -208,6 +210,7 @@ static enum qsv_status read_rows(const struct hdf5 *x, hid_t dataset, const char
                                  struct qsv_error *err)
 {
     hsize_t start[4] = {first}, count[4] = {n, x->dims[1], x->dims[2], x->dims[3]};
+    qsv_h5_begin(); /* it prints errors of threads that have not told it not to */
     hid_t file_space = H5Dget_space(dataset), memory_space = H5Screate_simple(rank, count, NULL);
     bool ok = file_space >= 0 && memory_space >= 0 &&
               H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&

@@ -115,7 +115,7 @@ static enum qsv_status read_both(struct idx *x, struct qsv_data_info *info, cons
     struct qsv_shape shape = {n_dims == 4 ? dims[3] : 1, dims[1], dims[2]};
     x->image_bytes = (size_t)shape.c * shape.h * shape.w;
     x->pixels_bytes = dims[0] * x->image_bytes;
-    *info = (struct qsv_data_info){dims[0], shape, 1};
+    *info = (struct qsv_data_info){dims[0], shape, 1, true};
     return QSV_OK;
 }
 

@@ -22,7 +22,8 @@ enum { QSV_DEFLATE_RATIO = 1032, QSV_HEAD_BYTES = 512 };
 struct qsv_data_info {
     uint64_t count;
     struct qsv_shape shape;
-    uint64_t block; /* images that cost little more to read together than one: a chunk's */
+    uint64_t block;  /* images that cost little more to read together than one: a chunk's */
+    bool concurrent; /* read_pixels may be called by several threads at once */
 };
 
 struct qsv_data_reader {

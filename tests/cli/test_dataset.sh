@@ -57,6 +57,38 @@ holds 'all images' 'images  19'
 folder=$(grep -E '^(top|loss)' <<<"$out")
 expect 'eval on an archive' 0 "$QSVIT" eval -m "$TMP/m.h5" -d "$TMP/flat.tar" --labels "$TMP/LOC_val_solution.csv" "${how[@]}"
 same 'gives the same' "$folder" "$(grep -E '^(top|loss)' <<<"$out")"
+
+# Classes in another order than the model's: each label is one too high.
+mnist=/usr/share/datasets/fashion-mnist
+gunzip -c $mnist/t10k-labels-idx1-ubyte.gz >"$TMP/labels"
+(head -c 8 "$TMP/labels" && tail -c +9 "$TMP/labels" | tr '\000-\011' '\001-\011\000') >"$TMP/shifted"
+default=(-m models/sdtv2_fmnist_t4.h5 -d "$mnist/t10k-images-idx3-ubyte.gz" --limit 64)
+expect 'classes in their order' 0 "$QSVIT" eval "${default[@]}" --labels "$TMP/labels"
+run "$QSVIT" eval "${default[@]}" --labels "$TMP/shifted"
+same 'another order of classes is no failure' 0 "$status"
+same 'but warned of' 'qsvit: warning: the network as it is answers' "${err% [0-9.]* % of 64 images right, no better than chance (10.00 % for 10 classes)*}"
+run "$QSVIT" eval "${default[@]}" --labels "$TMP/shifted" --format-all binary
+same 'not where it may be the formats' '' "$err"
+cat >"$TMP/spec.yaml" <<YAML
+model: $PWD/models/sdtv2_fmnist_t4.h5
+dataset: {images: $mnist/t10k-images-idx3-ubyte.gz, labels: $TMP/shifted, count: 64}
+search: {strategy: uniform, formats: [int8]}
+quantizer: {method: round}
+constraint: {max_top1_drop: 100, margin: 0, reserve: 0}
+shard_images: 32
+ranks: 1
+run: $TMP/run
+YAML
+run "$QSVIT" run "$TMP/spec.yaml"
+same 'a run of it' 0 "$status"
+same 'warns once' 1 "$(grep -c '^warning: the network as it is .* no better than chance .* qsvit dataset check' <<<"$err")"
+holds 'and says how long it waited for images' 'workers waited'
+expect 'its status' 0 "$QSVIT" status "$TMP/run"
+holds 'says so too' 'images     workers waited'
+sed "s,$TMP/shifted,$TMP/labels," "$TMP/spec.yaml" >"$TMP/good.yaml"
+run "$QSVIT" run "$TMP/good.yaml" --run "$TMP/good"
+same 'a run of classes in their order warns of nothing' "0 0" "$status $(grep -c chance <<<"$err")"
+
 refuse 'images of another size than the model' 'images are 224x224x3' "$QSVIT" eval -m "$TMP/m.h5" -d $images
 refuse 'a damaged image ends it by name' 'n02099601/small.JPEG: is a JPEG file that ends too early' \
     "$QSVIT" eval -m "$TMP/m.h5" -d "$TMP/damaged" "${how[@]}"

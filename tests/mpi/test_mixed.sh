@@ -37,4 +37,42 @@ sed 's/max_top1_drop: 5/max_top1_drop: 6/' "$file" >"$TMP/other.yaml"
 run mpirun -q --oversubscribe -np 2 "$QSVIT" run "$file" : -np 1 "$QSVIT" run "$TMP/other.yaml"
 same 'another spec is refused' 2 "$status"
 same 'by its rank too' 1 "$(printf '%s\n' "$err" | grep -c '^qsvit: rank 2 on .* reads another spec')"
+
+# Images that lie in another place on every host, under the same name.
+"$QSVIT" synth -o "$TMP/m.h5" --widths 8,16,24,32 --size 64 --classes 3 --time-steps 1 --depths 1,1 --heads 4 >"$TMP/log"
+for host in a b c d; do
+    mkdir "$TMP/$host"
+    cp -r tests/data/images "$TMP/$host/val"
+done
+cp "$TMP/a/val/n01440764/grey.JPEG" "$TMP/b/val/n01440764/chroma_420.JPEG" # the first
+mv "$TMP/c/val/n01440764/odd.JPEG" "$TMP/c/val/n02099601"
+cp "$TMP/a/val/n01440764/grey.JPEG" "$TMP/d/val/n01440764/progressive.JPEG" # not sketched
+
+images() { # name, the host of rank 2
+    cat >"$TMP/$1.yaml" <<YAML
+model: $TMP/m.h5
+dataset: {images: val, resize: 73, crop: 64}
+search: {strategy: uniform, formats: [int8]}
+quantizer: {method: ${method:-round}}
+constraint: {max_top1_drop: 100, margin: 0, reserve: 0}
+shard_images: 4
+ranks: 3
+run: $TMP/$1
+YAML
+    run mpirun -q --oversubscribe -np 2 "$QSVIT" run "$TMP/$1.yaml" --paths-from "$TMP/a" : \
+        -np 1 "$QSVIT" run "$TMP/$1.yaml" --paths-from "$TMP/$2"
+}
+for host in b c; do
+    images "host$host" $host
+    same "other images are refused ($host)" 2 "$status"
+    same 'by their rank' 1 "$(printf '%s\n' "$err" | grep -c '^qsvit: rank 2 on .* dataset (the judging images)')"
+done
+# Codes and records of a rank that has not read all images have their fingerprint.
+method=compensated images all a
+same 'one rank reads all images for all' 0 "$status"
+run "$QSVIT" run "$TMP/all.yaml" --paths-from "$TMP/a" --ranks 1 --run "$TMP/one_rank"
+run "$QSVIT" diff "$TMP/all" "$TMP/one_rank"
+same 'and their records are those of one rank alone' 0 "$status"
+images hostd d
+same 'one image that is not sketched is not found out' 0 "$status"
 finish

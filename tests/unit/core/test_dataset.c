@@ -174,6 +174,29 @@ static void test_open_again(void **state)
     assert_int_equal(qsv_dataset_open_again(&d, &s, NULL), QSV_EINPUT);
 }
 
+/* It reads what is needed for a sketch; what lies in memory it knows. */
+static void test_members(void **state)
+{
+    (void)state;
+    struct qsv_dataset_source sources[] = {good_idx(),
+                                           {NULL, in_folder("member.h5"), NULL, 1, 2, {0}}};
+    write_hdf5("member.h5", 10, 5);
+    for (int i = 0; i < 2; i++) {
+        struct qsv_dataset *all = open_good(&sources[i]), *d = NULL;
+        assert_int_equal(qsv_dataset_open_member(&d, &sources[i], NULL), QSV_OK);
+        assert_int_equal(qsv_dataset_sketch(d), qsv_dataset_sketch(all));
+        assert_int_equal(qsv_dataset_has_fingerprint(d), i == 0);
+        qsv_dataset_learn(d, qsv_dataset_fingerprint(all));
+        assert_int_equal(qsv_dataset_fingerprint(d), qsv_dataset_fingerprint(all));
+        qsv_dataset_close(all);
+        qsv_dataset_close(d);
+    }
+    struct qsv_dataset *d = NULL;
+    write_bytes("member.h5", "\x89HDF\r\n\x1a\n no more", 16);
+    assert_int_equal(qsv_dataset_open_member(&d, &sources[1], NULL), QSV_EINPUT);
+    assert_null(d);
+}
+
 static void test_what_is_no_data_set(void **state)
 {
     (void)state;
@@ -303,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_bad_slices),
         cmocka_unit_test(test_fingerprint_is_of_the_contents),
         cmocka_unit_test(test_open_again),
+        cmocka_unit_test(test_members),
         cmocka_unit_test(test_what_is_no_data_set),
         cmocka_unit_test(test_images_too_large),
         cmocka_unit_test(test_check_against_a_model),

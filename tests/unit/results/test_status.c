@@ -44,8 +44,10 @@ static void each_state_of_a_run_is_told(void **state)
     uint8_t formats[N_LAYERS];
     assert_int_equal(qsv_store_select(s, make_setting(3, formats), false, NULL), QSV_OK);
     qsv_store_note_work(s, 2000, 900);
+    qsv_store_note_waiting(s, 400, 1.6);
     assert_int_equal(qsv_store_close(s, false, "asked to stop", NULL), QSV_OK);
     assert_says(f.folder, "work       2000 layer forwards asked for, 900 done (45.0 %)\n");
+    assert_says(f.folder, "images     workers waited 0.4 % of their time for them\n");
     assert_says(f.folder, "memory     a rank took up to 3 MiB\n");
     assert_says(f.folder, "state      ended: asked to stop\n");
     assert_says(f.folder, "(misses the constraint)");
@@ -87,12 +89,14 @@ static void json_has_the_same(void **state)
     uint8_t formats[N_LAYERS];
     assert_int_equal(qsv_store_select(s, make_setting(3, formats), true, NULL), QSV_OK);
     qsv_store_note_work(s, 2000, 900);
+    qsv_store_note_waiting(s, 400, 100);
     assert_int_equal(qsv_store_close(s, true, "complete", NULL), QSV_OK);
     o = json_loads(report(f.folder, 1), 0, NULL);
     assert_string_equal(json_string_value(json_object_get(o, "state")), "complete");
     assert_string_equal(json_string_value(json_object_get(o, "step")), "guided");
     assert_int_equal(json_integer_value(json_object_get(o, "layer_forwards_asked")), 2000);
     assert_int_equal(json_integer_value(json_object_get(o, "layer_forwards_done")), 900);
+    assert_true(json_real_value(json_object_get(o, "waited_part")) == 0.25);
     json_t *selected = json_object_get(o, "selected");
     assert_true(json_is_true(json_object_get(selected, "meets")));
     assert_int_equal(json_integer_value(json_object_get(selected, "n_images")), 15);

@@ -53,6 +53,7 @@ struct pretender {
     double hangs_at_s, wakes_at_s; /* does nothing in between; 0: never */
     double beat_s, next_beat_s;    /* says that it is alive every beat_s; 0: never */
     void (*spoil)(struct qsv_message *m);
+    struct qsv_identity welcome;
     char log[4096]; /* "first+n_shards*n_trials " a task */
 };
 
@@ -92,6 +93,7 @@ static void report(struct pretender *p)
     uint32_t n = t->n_trials * t->n_shards;
     *d = (struct qsv_done){.task = t->number,
                            .seconds = n * p->seconds_a_pair,
+                           .waited_s = n * p->seconds_a_pair / 4,
                            .n_records = n,
                            .layer_forwards_asked = 3 * n,
                            .layer_forwards_done = 2 * n};
@@ -179,6 +181,8 @@ static enum qsv_status pretend(void *context, struct qsv_error *e)
     free(parcel.data);
     if (m.type == QSV_MESSAGE_TASK) {
         take_task(p, &m);
+    } else if (m.type == QSV_MESSAGE_WELCOME) {
+        p->welcome = m.u.welcome;
     } else if (m.type == QSV_MESSAGE_STOP && !p->deaf) {
         struct qsv_message bye = {.type = QSV_MESSAGE_BYE, .u.bye = {10, 7}};
         qsv_task_fini(&p->task);
@@ -304,6 +308,7 @@ static void every_pair_is_taken_once(void **state)
                 assert_int_equal(s->taken[t][i], 1);
         struct qsv_tally tally = qsv_coordinator_tally(s->c);
         assert_int_equal(tally.layer_forwards_asked, 3 * 5 * N_SHARDS);
+        assert_true(tally.worked_s > 0 && tally.waited_s == tally.worked_s / 4);
         assert_int_equal(tally.layer_forwards_done, 2 * 5 * N_SHARDS);
         assert_in_range(tally.peak_mem_bytes, 1000, 1000 + 5 * N_SHARDS);
         struct qsv_bye work;
@@ -550,6 +555,11 @@ static void another_model(struct qsv_message *m)
     m->u.hello.identity.model ^= 1;
 }
 
+static void other_images(struct qsv_message *m)
+{
+    m->u.hello.sketches[QSV_DECIDE] ^= 1;
+}
+
 static void cannot_begin(struct qsv_message *m)
 {
     *m = (struct qsv_message){.type = QSV_MESSAGE_FAILED};
@@ -570,6 +580,9 @@ static void all_ranks_must_agree(void **state)
         {another_build, QSV_EIDENTITY, "rank 2 on node1 runs another build of qsvit 1 (c0ffee)"},
         {another_spec, QSV_EIDENTITY, "rank 2 on node1 reads another spec"},
         {another_model, QSV_EIDENTITY, "rank 2 on node1 differs from rank 0 on node"},
+        {other_images, QSV_EIDENTITY,
+         "rank 2 on node1 differs from rank 0 on node: holds records of another identity: "
+         "calibration (the deciding images)"},
         {cannot_begin, QSV_EINPUT, "rank 2 on an unknown host: model.h5: cannot open"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -583,6 +596,27 @@ static void all_ranks_must_agree(void **state)
         assert_int_equal(qsv_coordinator_stop(s->c, 10, NULL, &err), QSV_OK);
         close_stage(s);
     }
+}
+
+static void has_not_read_all(struct qsv_message *m)
+{
+    if (m->type == QSV_MESSAGE_HELLO)
+        m->u.hello.identity.dataset = m->u.hello.identity.calibration = 0;
+}
+
+static void a_rank_learns_what_it_has_not_read(void **state)
+{
+    (void)state;
+    struct stage *s = open_stage(2);
+    s->hello.identity.dataset = 11;
+    s->hello.identity.calibration = 12;
+    s->workers[1].spoil = has_not_read_all;
+    greet(s, 2);
+    assert_int_equal(run(s, 2, NULL), QSV_OK);
+    for (int w = 0; w < 2; w++)
+        assert_int_equal(qsv_identity_hash(&s->workers[w].welcome),
+                         qsv_identity_hash(&s->hello.identity));
+    close_stage(s);
 }
 
 static void another_task(struct qsv_message *m)
@@ -811,6 +845,7 @@ int main(void)
         cmocka_unit_test(a_stop_is_heeded),
         cmocka_unit_test(a_worker_that_never_stops_is_named),
         cmocka_unit_test(all_ranks_must_agree),
+        cmocka_unit_test(a_rank_learns_what_it_has_not_read),
         cmocka_unit_test(wrong_reports_are_refused),
         cmocka_unit_test(a_message_out_of_turn_is_refused),
         cmocka_unit_test(the_work_of_a_hung_worker_is_done_by_others),

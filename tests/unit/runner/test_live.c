@@ -24,7 +24,9 @@ static const struct qsv_live example = {.unix_s = 1700000000.125,
                                         .recorded = 100,
                                         .done = 600,
                                         .all = 16384,
-                                        .passed_s = 2.5};
+                                        .passed_s = 2.5,
+                                        .worked_s = 20,
+                                        .waited_s = 0.125};
 
 static void assert_same(const struct qsv_live *a, const struct qsv_live *b)
 {
@@ -39,6 +41,7 @@ static void assert_same(const struct qsv_live *a, const struct qsv_live *b)
     assert_int_equal(a->done, b->done);
     assert_int_equal(a->all, b->all);
     assert_true(a->passed_s == b->passed_s);
+    assert_true(a->worked_s == b->worked_s && a->waited_s == b->waited_s);
 }
 
 static void what_is_written_is_read(void **state)
@@ -65,9 +68,9 @@ static void what_is_none(void **state)
         "", "qsvit", "qsvit live x\nattempt 1\n",
         /* more done than there is, less done than was recorded */
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 1 done 9 all 8 in "
-        "1 s\nstep a\n",
+        "1 s\nworked 1 s waited 1 s\nstep a\n",
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 5 done 4 all 8 in "
-        "1 s\nstep a\n"};
+        "1 s\nworked 1 s waited 1 s\nstep a\n"};
     struct qsv_live l;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(qsv_live_parse(&l, texts[i]));

@@ -46,6 +46,8 @@ static struct qsv_message a_hello(void)
                                         .shard_images = 6,
                                         .quantizer = 7,
                                         .engine = 8};
+    h->sketches[0] = 9;
+    h->sketches[1] = 10;
     return m;
 }
 
@@ -72,6 +74,7 @@ static struct qsv_message a_report(void)
     struct qsv_done *d = &m.u.done;
     *d = (struct qsv_done){.task = 99,
                            .seconds = 1.5,
+                           .waited_s = 0.25,
                            .layer_forwards_asked = 70,
                            .layer_forwards_done = 40,
                            .segment = "1-2-3",
@@ -117,8 +120,16 @@ static void each_message_comes_over(void **state)
     assert_int_equal(got.u.hello.cores, 2);
     assert_string_equal(got.u.hello.alone, "no room");
     assert_int_equal(got.u.hello.spec, 5);
+    assert_true(got.u.hello.sketches[0] == 9 && got.u.hello.sketches[1] == 10);
     assert_int_equal(qsv_identity_hash(&got.u.hello.identity),
                      qsv_identity_hash(&m.u.hello.identity));
+    qsv_strbuf_fini(&b);
+
+    m = (struct qsv_message){.type = QSV_MESSAGE_WELCOME, .u.welcome = m.u.hello.identity};
+    pack(&m, &b);
+    got = unpack(&b);
+    assert_int_equal(got.type, QSV_MESSAGE_WELCOME);
+    assert_int_equal(qsv_identity_hash(&got.u.welcome), qsv_identity_hash(&m.u.welcome));
     qsv_strbuf_fini(&b);
 
     m = a_failure();
@@ -176,7 +187,7 @@ static void a_report_comes_over(void **state)
     struct qsv_message got = unpack(&b);
     const struct qsv_done *d = &got.u.done;
     assert_int_equal(d->task, 99);
-    assert_true(d->seconds == 1.5);
+    assert_true(d->seconds == 1.5 && d->waited_s == 0.25);
     assert_int_equal(d->layer_forwards_asked, 70);
     assert_int_equal(d->layer_forwards_done, 40);
     assert_string_equal(d->segment, "1-2-3");

@@ -131,6 +131,32 @@ static void threads_change_nothing(void **state)
     }
 }
 
+/* All of them, in time, too late, and never. */
+static void expecting_changes_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct qsv_workbench *bench = make_bench_of(b, 2);
+    const uint32_t n = b->in.partition.n_shards;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t s = 0; s < n; s += 2)
+            qsv_workbench_expect(bench, s);
+        for (uint32_t s = 0; s < n; s++) {
+            struct qsv_record want, got;
+            evaluate(b->bench, &b->trials[1], 1, s, &want);
+            evaluate(bench, &b->trials[1], 1, s, &got);
+            assert_same(b, &want, &got);
+            qsv_record_fini(&want);
+            qsv_record_fini(&got);
+        }
+    }
+    const double waited_s = qsv_workbench_waited_s(bench);
+    struct qsv_record r;
+    evaluate(bench, &b->trials[2], 1, 0, &r); /* its images are here */
+    qsv_record_fini(&r);
+    assert_true(waited_s > 0 && qsv_workbench_waited_s(bench) == waited_s);
+    qsv_workbench_destroy(bench);
+}
+
 /* A sweep evaluates for days: what is kept for later is bounded. 3 KB a round would be seen. */
 static void memory_stays_flat(void **state)
 {
@@ -260,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(company_and_order_change_nothing),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(expecting_changes_nothing),
         cmocka_unit_test(memory_stays_flat),
         cmocka_unit_test(records_say_what_happened),
         cmocka_unit_test(an_exported_network_gives_the_same_record),

@@ -167,6 +167,7 @@ static void a_task_is_recorded_then_reported(void **state)
         assert_int_equal(d->task, 5);
         assert_int_equal(d->n_records, 6);
         assert_true(d->layer_forwards_done > 0);
+        assert_int_equal(d->waited_s > 0, i == 1); /* then it has the images */
         assert_true(d->layer_forwards_asked >= d->layer_forwards_done);
         for (uint32_t r = 0; r < 6; r++) {
             assert_int_equal(d->records[r].shard, 4 + r / 2);

@@ -210,6 +210,51 @@ static void test_fingerprint(void **state)
     }
 }
 
+static uint64_t sketch_of(const struct qsv_dataset_source *s, bool all)
+{
+    struct qsv_dataset *d = NULL;
+    struct qsv_error err = {0};
+    if (all ? qsv_dataset_open(&d, s, &err) : qsv_dataset_open_member(&d, s, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(qsv_dataset_has_fingerprint(d), all);
+    const uint64_t sketch = qsv_dataset_sketch(d);
+    qsv_dataset_close(d);
+    return sketch;
+}
+
+/* Images 5, 11 and 17 of 19 are in none of the sixteen that are looked at. */
+static void test_sketch(void **state)
+{
+    (void)state;
+    struct qsv_dataset_source s = {.images = in_folder("sketch.tar"), .transform = small};
+    for (int changed = -1; changed < N_IMAGE_FILES; changed++) {
+        struct archive *a = begin_tar("sketch.tar", ARCHIVE_FORMAT_TAR_USTAR);
+        for (int i = 0; i < N_IMAGE_FILES; i++)
+            add_image(a, image_files[i], image_files[i == changed ? (i + 1) % 3 : i]);
+        end_tar(a);
+        static uint64_t before;
+        const uint64_t sketch = sketch_of(&s, false);
+        assert_int_equal(sketch, sketch_of(&s, true));
+        if (changed < 0)
+            before = sketch;
+        else
+            assert_int_equal(sketch == before, changed % 6 == 5);
+    }
+    struct qsv_dataset_source others[] = {s, s, s};
+    const uint64_t sketch = sketch_of(&s, false);
+    others[0].first = 1;
+    others[1].count = 18;
+    others[2].transform.resize = 49;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_not_equal(sketch_of(&others[i], false), sketch);
+    /* Another name that no pixel shows. */
+    struct archive *a = begin_tar("sketch.tar", ARCHIVE_FORMAT_TAR_USTAR);
+    for (int i = 0; i < N_IMAGE_FILES; i++)
+        add_image(a, i == 17 ? "n03445777/png.png" : image_files[i], image_files[i]);
+    end_tar(a);
+    assert_int_not_equal(sketch_of(&s, false), sketch);
+}
+
 static void test_standard_transform(void **state)
 {
     (void)state;
@@ -402,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_folder),
         cmocka_unit_test(test_tar),
         cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_sketch),
         cmocka_unit_test(test_standard_transform),
         cmocka_unit_test(test_flat_folder_with_labels),
         cmocka_unit_test(test_order_is_of_folders_first),
