@@ -54,6 +54,17 @@ static void add_baseline(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_puts(out, " an image (f32)\n");
 }
 
+static void add_skipped(struct qsv_strbuf *out, const struct qsv_summary *s)
+{
+    if (!s->skipped[QSV_JUDGE] && !s->skipped[QSV_DECIDE])
+        return;
+    add_label(out, "skipped");
+    add_count(out, s->skipped[QSV_JUDGE]);
+    qsv_strbuf_puts(out, " judging images, ");
+    add_count(out, s->skipped[QSV_DECIDE]);
+    qsv_strbuf_puts(out, " deciding ones: they can't be decoded\n");
+}
+
 /* What a group costs at the search's lowest format. */
 static double lowest_kl(const struct qsv_summary *s, uint32_t group)
 {
@@ -261,6 +272,7 @@ void qsv_summary_print(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
     qsv_strbuf_puts(out, "\n");
     add_baseline(out, s);
+    add_skipped(out, s);
     add_sensitivity(out, s);
     add_base(out, s);
     add_selected(out, s);

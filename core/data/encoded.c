@@ -222,6 +222,9 @@ enum qsv_status qsv_encoded_read_pixels(void *state, uint64_t first, size_t n, u
     for (size_t i = first; i < first + n; i++, pixels += bytes) {
         uint64_t encoded;
         enum qsv_status st = read_image(e, i, &encoded, err);
+        if (st ==
+            QSV_EINPUT) /* it could be read when its bytes were hashed: no damage of its own */
+            st = QSV_EIO;
         if (!st)
             st = qsv_transform_image(&e->transform, e->buffer, encoded, pixels, err);
         if (st)
