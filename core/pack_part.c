@@ -32,7 +32,7 @@ enum qsv_status qsv_part_create(struct qsv_part *part, const struct qsv_part_key
     size_t bytes;
     *part = (struct qsv_part){0};
     if (qsv_mul_size(key->images, key->image_bytes, &bytes))
-        part->data = qsv_alloc(HEAD_BYTES + bytes, 1);
+        part->data = qsv_alloc(HEAD_BYTES + bytes + HASH_BYTES, 1);
     return part->data ? QSV_OK : qsv_fail_memory(err, "images");
 }
 
@@ -55,7 +55,7 @@ enum qsv_status qsv_part_write(struct qsv_part *part, const struct qsv_part_key 
     const size_t end = pixels_end + left_out->len;
     const uint64_t fields[] = {magic,      key->identity,    key->number,
                                part->kept, key->image_bytes, left_out->len};
-    size_t capacity = HEAD_BYTES + key->images * key->image_bytes;
+    size_t capacity = HEAD_BYTES + key->images * key->image_bytes + HASH_BYTES;
     if (left_out->failed || !qsv_grow(&part->data, &capacity, end + HASH_BYTES, 1))
         return qsv_fail_memory(err, path);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

@@ -77,8 +77,8 @@ same 'killed, and gone on with' 0 "$status"
 same 'to the same file' '' "$(cmp "$TMP/one.h5" "$TMP/killed.h5" 2>&1)"
 nothing_left 'killed' killed.h5
 
-# What was done is not done again: the fault is in the fourth part, then in the file.
-run env QSV_FAULT=write:5:kill "$QSVIT" pack "$TMP/val" "${how[@]}" -o "$TMP/again.h5" --ranks 1
+# What was done is not done again. The first two writes are of the lock and the plan.
+run env QSV_FAULT=write:6:kill "$QSVIT" pack "$TMP/val" "${how[@]}" -o "$TMP/again.h5" --ranks 1
 done_before=$(find "$TMP/again.h5.parts" -name 'part-??????' -printf '%f %T@\n' | sort)
 same 'killed in a write: parts are there' 3 "$(grep -c . <<<"$done_before")"
 run "$QSVIT" pack "$TMP/val" --resize 48 --crop 41 -o "$TMP/again.h5" --ranks 1
@@ -97,7 +97,7 @@ same 'to the same file' '' "$(cmp "$TMP/one.h5" "$TMP/again.h5" 2>&1)"
 nothing_left 'disturbed' again.h5
 
 # A part that is damaged while it waits is made anew.
-run env QSV_FAULT=write:5:kill "$QSVIT" pack "$TMP/val" "${how[@]}" -o "$TMP/bit.h5" --ranks 1
+run env QSV_FAULT=write:6:kill "$QSVIT" pack "$TMP/val" "${how[@]}" -o "$TMP/bit.h5" --ranks 1
 printf 'x' | dd of="$TMP/bit.h5.parts/part-000001" bs=1 seek=5000 conv=notrunc 2>/dev/null
 pack bit.h5 --ranks 1
 same 'a damaged part: status' 1 "$status"
@@ -105,8 +105,11 @@ same 'a damaged part: it says so' 1 "$(grep -c 'part-000001: is damaged, and was
 pack bit.h5 --ranks 1
 same 'it is made anew' '0 ' "$status $(cmp "$TMP/one.h5" "$TMP/bit.h5" 2>&1)"
 
+# Images of the usual size, so that it does not come to its end before it is stopped. Without job
+# control a shell's background jobs ignore INT.
+set -m
 for signal in INT TERM USR1; do
-    setsid "$QSVIT" pack "$TMP/val" "${how[@]}" -o "$TMP/stopped.h5" --ranks 3 >"$TMP/log" 2>&1 &
+    "$QSVIT" pack "$TMP/val" -o "$TMP/stopped.h5" --ranks 3 >"$TMP/log" 2>&1 &
     pid=$!
     for _ in $(seq 500); do
         [ -e "$TMP/stopped.h5.parts/part-000001" ] && break
@@ -119,6 +122,7 @@ for signal in INT TERM USR1; do
     same "$signal: what is done stays" 1 "$([ -e "$TMP/stopped.h5.parts/part-000001" ] && echo 1)"
     rm -rf "$TMP/stopped.h5.parts"
 done
+set +m
 
 # Several files that are one data set.
 pack four.h5 --shards 4 --ranks 3

@@ -134,7 +134,7 @@ static void test_fingerprint_is_of_the_contents(void **state)
 static void test_shared(void **state)
 {
     struct qsv_dataset_source sources[] = {good_idx(),
-                                           {NULL, in_folder("same.h5"), NULL, 0, 0, {0}}};
+                                           {NULL, in_folder("same.h5"), NULL, 0, 0, {0}, 0}};
     (void)state;
     write_hdf5("same.h5", 10, 5);
     for (int k = 0; k < 2; k++) {
@@ -278,7 +278,7 @@ static void test_out_of_memory_at_every_allocation(void **state)
 {
     (void)state;
     struct qsv_dataset_source sources[] = {good_idx(),
-                                           {NULL, in_folder("memory.h5"), NULL, 0, 0, {0}}};
+                                           {NULL, in_folder("memory.h5"), NULL, 0, 0, {0}, 0}};
     write_hdf5("memory.h5", 10, 5);
     for (int i = 0; i < 2; i++) {
         int failures = 0;
