@@ -153,8 +153,8 @@ static enum qsv_status lead(struct job *j, struct qsv_ranks *r, struct qsv_error
 
 static enum qsv_status follow(struct job *j, struct qsv_ranks *r, struct qsv_error *err)
 {
-    const struct qsv_packer_worker worker = {open_again, j, r->clock};
-    enum qsv_status st = qsv_packer_work(&worker, r->transport, err);
+    struct qsv_packer_worker worker = {.open = open_again, .context = j};
+    enum qsv_status st = qsv_packer_work(&worker, r->transport, r->clock, err);
     r->stuck = st != QSV_OK;
     return st;
 }

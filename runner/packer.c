@@ -252,45 +252,52 @@ enum qsv_status qsv_packer_deal(const struct qsv_packer *p, struct qsv_transport
 }
 
 /* Does what a message asks for, and reports. */
-static enum qsv_status obey(const struct qsv_packer_worker *w, struct qsv_pack **pack,
-                            struct qsv_transport *t, struct assignment a, uint64_t fingerprint,
-                            struct qsv_error *err)
+static enum qsv_status obey(struct qsv_packer_worker *w, struct qsv_transport *t,
+                            struct assignment a, uint64_t fingerprint, struct qsv_error *err)
 {
     struct qsv_error why = {.code = QSV_OK};
     struct qsv_strbuf report = {0};
-    enum qsv_status st = *pack ? QSV_OK : w->open(w->context, pack, fingerprint, &why);
+    enum qsv_status st = w->pack ? QSV_OK : w->open(w->context, &w->pack, fingerprint, &why);
     if (!st)
-        st = do_task(*pack, a, &why);
+        st = do_task(w->pack, a, &why);
     qsv_strbuf_u32(&report, st);
     if (st)
         qsv_strbuf_puts(&report, why.text);
     return t->send(t, 0, &report, err);
 }
 
-enum qsv_status qsv_packer_work(const struct qsv_packer_worker *w, struct qsv_transport *t,
+/* What a parcel asks for. */
+static enum qsv_status take_order(struct qsv_packer_worker *w, struct qsv_transport *t,
+                                  const struct qsv_parcel *parcel, struct qsv_error *err)
+{
+    struct qsv_cursor c = qsv_cursor_over(parcel->data, parcel->bytes);
+    struct assignment a = {(enum task)qsv_cursor_u32(&c), 0};
+    a.number = qsv_cursor_u32(&c);
+    const uint64_t fingerprint = qsv_cursor_u64(&c);
+    w->over = a.task == TASK_NONE;
+    return w->over ? QSV_OK : obey(w, t, a, fingerprint, err);
+}
+
+enum qsv_status qsv_packer_step(struct qsv_packer_worker *w, struct qsv_transport *t,
                                 struct qsv_error *err)
 {
-    struct qsv_pack *pack = NULL;
+    struct qsv_parcel parcel;
+    enum qsv_status st = t->poll(t, &parcel, err);
+    if (!st && parcel.data)
+        st = take_order(w, t, &parcel, err);
+    free(parcel.data);
+    return st;
+}
+
+enum qsv_status qsv_packer_work(struct qsv_packer_worker *w, struct qsv_transport *t,
+                                const struct qsv_clock *clock, struct qsv_error *err)
+{
     struct qsv_wait wait = {0};
-    for (;;) {
-        struct qsv_parcel parcel;
-        enum qsv_status st = t->poll(t, &parcel, err);
-        if (st)
-            return st;
-        if (!parcel.data) {
-            qsv_wait_nap(&wait, w->clock);
-            continue;
-        }
-        struct qsv_cursor c = qsv_cursor_over(parcel.data, parcel.bytes);
-        const enum task task = (enum task)qsv_cursor_u32(&c);
-        const struct assignment a = {task, qsv_cursor_u32(&c)};
-        const uint64_t fingerprint = qsv_cursor_u64(&c);
-        free(parcel.data);
-        if (!a.task)
-            return QSV_OK;
-        st = obey(w, &pack, t, a, fingerprint, err);
-        if (st)
-            return st;
-        qsv_wait_reset(&wait);
+    enum qsv_status st = QSV_OK;
+    while (!st && !w->over) {
+        st = qsv_packer_step(w, t, err);
+        if (!w->over)
+            qsv_wait_nap(&wait, clock);
     }
+    return st;
 }

@@ -33,10 +33,15 @@ struct qsv_packer_worker {
     enum qsv_status (*open)(void *context, struct qsv_pack **out, uint64_t fingerprint,
                             struct qsv_error *err);
     void *context;
-    const struct qsv_clock *clock;
+    struct qsv_pack *pack; /* NULL: not open yet */
+    bool over;             /* rank 0 has said so */
 };
-enum qsv_status qsv_packer_work(const struct qsv_packer_worker *w, struct qsv_transport *t,
+/* Does what rank 0 asks for, if it does, and reports; a failure that is reported is none here. */
+enum qsv_status qsv_packer_step(struct qsv_packer_worker *w, struct qsv_transport *t,
                                 struct qsv_error *err);
+/* The same until it is over. */
+enum qsv_status qsv_packer_work(struct qsv_packer_worker *w, struct qsv_transport *t,
+                                const struct qsv_clock *clock, struct qsv_error *err);
 /* Rank 0 can't begin: the others may go. */
 void qsv_packer_dismiss(struct qsv_transport *t);
 
