@@ -250,6 +250,8 @@ static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_printf(out, "qsvit eval -m %s -d %s", s->exported, s->spec->dataset.images);
     if (s->spec->dataset.labels)
         qsv_strbuf_printf(out, " --labels %s", s->spec->dataset.labels);
+    if (s->spec->dataset.on_error == QSV_ON_ERROR_SKIP)
+        qsv_strbuf_puts(out, " --on-error skip");
     qsv_strbuf_puts(out, "\n");
 }
 

@@ -165,6 +165,7 @@ static hid_t text_type(hid_t dataset, size_t *width)
     return memory;
 }
 
+/* Nothing where they are none of a fixed length, or more than names are worth. */
 static enum qsv_status read_texts(struct qsv_hdf5_texts *out, hid_t dataset, const char *name,
                                   struct qsv_error *err)
 {
@@ -173,13 +174,13 @@ static enum qsv_status read_texts(struct qsv_hdf5_texts *out, hid_t dataset, con
     enum qsv_status st = QSV_OK;
     if (type < 0)
         return QSV_OK;
-    if (!qsv_mul_size(out->width, out->n, &bytes) || bytes > MAX_TEXTS)
-        st = qsv_fail(err, QSV_EINPUT, "dataset '%s' is larger than the %d bytes allowed", name,
-                      MAX_TEXTS);
-    else if (!(out->all = qsv_alloc(out->n, out->width)))
-        st = qsv_fail_memory(err, name);
-    else if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->all) < 0)
-        st = qsv_fail(err, QSV_EINPUT, "dataset '%s' cannot be read: damaged or cut off", name);
+    if (qsv_mul_size(out->width, out->n, &bytes) && bytes <= MAX_TEXTS) {
+        out->all = qsv_alloc(bytes, 1);
+        if (!out->all)
+            st = qsv_fail_memory(err, name);
+        else if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->all) < 0)
+            st = qsv_fail(err, QSV_EINPUT, "dataset '%s' cannot be read: damaged or cut off", name);
+    }
     H5Tclose(type);
     return st;
 }
