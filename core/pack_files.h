@@ -1,13 +1,14 @@
-/* Where the files of core/pack.h lie, and what every one of its sources needs of them. Names are
- * the caller's to free; NULL: memory is out. */
+/* What core/pack.c (the list of the work, its folder) and core/pack_file.c (a packed file) need of
+ * each other. Paths are the caller's to free; NULL: memory is out. */
 #ifndef QSV_PACK_FILES_H
 #define QSV_PACK_FILES_H
 
 #include "core/pack.h"
 
 char *qsv_pack_part_path(const struct qsv_pack *p, uint32_t part);
-/* A line of a file that is there: how long it is, and those of its images that were left out. */
+/* Says that a file is there: a line with its bytes, then the lines of what was left out of it. */
 char *qsv_pack_receipt_path(const struct qsv_pack *p, uint32_t shard);
+/* What it is called while it is written: in the folder, where a killed process's is found again. */
 char *qsv_pack_temporary_path(const struct qsv_pack *p, uint32_t shard);
 
 struct qsv_part_key qsv_pack_key(const struct qsv_pack *p, uint32_t part);
@@ -15,12 +16,14 @@ struct qsv_part_key qsv_pack_key(const struct qsv_pack *p, uint32_t part);
 uint64_t qsv_pack_part_first(const struct qsv_pack *p, uint32_t part);
 uint64_t qsv_pack_shard_first(const struct qsv_pack *p, uint32_t shard);
 
-/* Writes one file under its temporary name from parts that hold `kept` images; left_out [n]:
- * numbers counted from the file's first, text: as in the parts. */
+/* Images that were left out of a file. */
 struct qsv_pack_left_out {
-    struct qsv_damage numbers;
-    struct qsv_strbuf text;
+    struct qsv_damage numbers; /* counted from the first of its range */
+    struct qsv_strbuf text;    /* lines as in its parts */
 };
+
+/* Writes a file from its parts under this path; fills left_out, also on failure. QSV_EFAILED where
+ * a part is damaged, which is then removed. */
 enum qsv_status qsv_pack_write_file(const struct qsv_pack *p, uint32_t shard, const char *path,
                                     struct qsv_pack_left_out *left_out, struct qsv_error *err);
 /* Adds the lines of a part or receipt. Numbers must rise and lie from first on, below end. */
