@@ -214,6 +214,20 @@ static void test_several_files(void **state)
     qsv_dataset_close(a);
     qsv_dataset_close(b);
     qsv_dataset_close(c);
+    const struct qsv_dataset_source other = {.images = in_folder("several.0000-of-0003.h5")};
+    assert_int_equal(rename(three.images, in_folder("kept.h5")), 0);
+    expect_refused(&other, "several.0001-of-0003.h5: is missing, one of the files of a data set");
+    assert_int_equal(rename(other.images, three.images), 0);
+    expect_refused(&three, "several.0001-of-0003.h5: is file 0 of 3 of a data set by what it says, "
+                           "but not by its name, by which the others are found");
+    assert_int_equal(rename(three.images, other.images), 0);
+    struct qsv_dataset_source smaller = images;
+    smaller.transform.crop = 30;
+    assert_int_equal(pack("several.h5", &smaller, 3, 200, &err), QSV_OK);
+    assert_int_equal(rename(in_folder("kept.h5"), three.images), 0);
+    struct qsv_dataset *d = NULL;
+    assert_int_equal(qsv_dataset_open(&d, &other, &err), QSV_EINPUT);
+    assert_non_null(strstr(err.text, "several.0001-of-0003.h5: holds images of data set"));
 }
 
 int main(void)
