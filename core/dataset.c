@@ -10,6 +10,7 @@
 #include "core/base/sandbox.h"
 #include "core/base/strbuf.h"
 #include "core/data/reader.h"
+#include "core/data/shards.h"
 #include "core/data/stream.h"
 
 /* A block of pixels read at once is BLOCK_BYTES, or a chunk of the file's if that is larger. */
@@ -39,7 +40,9 @@ struct qsv_dataset {
     void *state; /* the reader's */
     char *path;
     struct qsv_data_info info; /* of the whole file */
-    uint64_t first, count;     /* the slice */
+    uint64_t first, count;     /* the slice; count without what is left out of it */
+    struct qsv_damage left_out;
+    struct qsv_transform transform;
     size_t image_bytes;
     uint16_t *labels; /* [count] */
     uint32_t max_label;
@@ -253,6 +256,29 @@ static enum qsv_status take_marks(struct qsv_dataset *d, enum extent extent, str
     return st;
 }
 
+/* After the marks of the whole slice were taken. */
+static enum qsv_status leave_out(struct qsv_dataset *d, struct qsv_error *err)
+{
+    enum qsv_status st =
+        qsv_damage_find(&d->left_out, d->reader, d->state, d->first, d->count, d->image_bytes, err);
+    if (!st && d->left_out.n == d->count)
+        st = qsv_fail(err, QSV_EINPUT, "%s: none of its %llu images can be decoded", d->path,
+                      (unsigned long long)d->count);
+    if (!st && d->marks.has_fingerprint)
+        st = qsv_damage_fingerprint(&d->marks.fingerprint, &d->left_out, err);
+    if (!st && d->marks.has_sketch)
+        st = qsv_damage_fingerprint(&d->marks.sketch, &d->left_out, err);
+    if (st)
+        return st;
+    d->count -= d->left_out.n;
+    d->max_label = 0;
+    for (uint64_t i = 0; i < d->count; i++) {
+        d->labels[i] = d->labels[qsv_damage_number(&d->left_out, i)];
+        d->max_label = d->labels[i] > d->max_label ? d->labels[i] : d->max_label;
+    }
+    return QSV_OK;
+}
+
 static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_reader *reader,
                                   const struct qsv_dataset_source *source, enum extent extent,
                                   struct qsv_error *err)
@@ -264,6 +290,7 @@ static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_r
     struct qsv_dataset_source full = *source;
     full.transform.resize = full.transform.resize ? full.transform.resize : QSV_RESIZE;
     full.transform.crop = full.transform.crop ? full.transform.crop : QSV_CROP;
+    d->transform = full.transform;
     enum qsv_status st = reader->open(&d->state, &d->info, &full, err);
     if (!st)
         st = check_info(d, err);
@@ -271,7 +298,11 @@ static enum qsv_status open_files(struct qsv_dataset *d, const struct qsv_data_r
         st = cut_slice(d, source->first, source->count, err);
     if (!st)
         st = load_labels(d, err);
-    return st ? st : take_marks(d, extent, err);
+    if (!st)
+        st = take_marks(d, extent, err);
+    if (!st && source->on_error == QSV_ON_ERROR_SKIP && reader->decodes)
+        st = leave_out(d, err);
+    return st;
 }
 
 static enum qsv_status open_with(struct qsv_dataset **out, const struct qsv_data_reader *reader,
@@ -315,9 +346,12 @@ static enum qsv_status open_fragile(struct qsv_dataset **out, const struct qsv_d
     struct attempt t = {reader, source, extent};
     struct stat file = {0};
     struct marks marks;
+    uint32_t ignored, files;
     stat(source->images, &file);
+    if (!qsv_shard_parse(source->images, &ignored, &files))
+        files = 1;
     struct qsv_sandbox_limits limits = {
-        TRY_MEMORY_BYTES, TRY_S + (unsigned)((uint64_t)file.st_size / TRY_BYTES_PER_S)};
+        TRY_MEMORY_BYTES, TRY_S + (unsigned)((uint64_t)file.st_size * files / TRY_BYTES_PER_S)};
     enum qsv_status st =
         qsv_sandbox_run(try, &t, &marks, sizeof marks, &limits, source->images, err);
     if (!st)
@@ -366,6 +400,7 @@ void qsv_dataset_close(struct qsv_dataset *d)
         return;
     if (d->state)
         d->reader->close(d->state);
+    qsv_damage_fini(&d->left_out);
     free(d->labels);
     free(d->path);
     free(d);
@@ -422,10 +457,31 @@ const char *qsv_dataset_class_name(const struct qsv_dataset *d, uint32_t label)
     return d->reader->class_name ? d->reader->class_name(d->state, label) : NULL;
 }
 
+static const char *name_of(const struct qsv_dataset *d, uint64_t number)
+{
+    return d->reader->image_name ? d->reader->image_name(d->state, d->first + number) : NULL;
+}
+
 const char *qsv_dataset_image_name(const struct qsv_dataset *d, uint64_t i)
 {
     assert(i < d->count);
-    return d->reader->image_name ? d->reader->image_name(d->state, d->first + i) : NULL;
+    return name_of(d, qsv_damage_number(&d->left_out, i));
+}
+
+uint64_t qsv_dataset_skipped(const struct qsv_dataset *d)
+{
+    return d->left_out.n;
+}
+
+const char *qsv_dataset_skipped_name(const struct qsv_dataset *d, uint64_t k)
+{
+    assert(k < d->left_out.n);
+    return name_of(d, d->left_out.numbers[k]);
+}
+
+const struct qsv_transform *qsv_dataset_transform(const struct qsv_dataset *d)
+{
+    return d->reader->decodes ? &d->transform : NULL;
 }
 
 bool qsv_dataset_is_concurrent(const struct qsv_dataset *d)
@@ -439,7 +495,10 @@ enum qsv_status qsv_dataset_read(const struct qsv_dataset *d, uint64_t i, uint8_
     assert(i < d->count);
     if (label)
         *label = d->labels[i];
-    return pixels ? d->reader->read_pixels(d->state, d->first + i, 1, pixels, err) : QSV_OK;
+    if (!pixels)
+        return QSV_OK;
+    i = d->first + qsv_damage_number(&d->left_out, i);
+    return d->reader->read_pixels(d->state, i, 1, pixels, err);
 }
 
 enum qsv_status qsv_dataset_check(const struct qsv_dataset *d, struct qsv_shape input,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/data/damage.h"
 #include "core/data/transform.h"
 #include "core/graph.h"
 
@@ -23,14 +24,17 @@ struct qsv_dataset_source {
     const char *labels;    /* path; NULL where the images' file holds them */
     uint64_t first, count; /* a slice: images first .. first+count-1; count 0: to the end */
     struct qsv_transform transform; /* of JPEG and PNG; sizes of 0: QSV_RESIZE, QSV_CROP */
+    enum qsv_on_error on_error;     /* of JPEG and PNG that can't be decoded */
 };
 
 /* Opens and checks; QSV_EINPUT for anything wrong with the files, the slice included. Reads every
- * label and pixel of the slice, or the bytes of JPEG and PNG files, for the fingerprint. */
+ * label and pixel of the slice, or the bytes of JPEG and PNG files, for the fingerprint. With
+ * QSV_ON_ERROR_SKIP decodes every JPEG and PNG file too, and leaves out those that are damaged:
+ * count, image numbers and fingerprint are of the others. QSV_EINPUT where none is left. */
 enum qsv_status qsv_dataset_open(struct qsv_dataset **out, const struct qsv_dataset_source *source,
                                  struct qsv_error *err);
-/* The same for files that were opened like that before, by this process or another: reads no pixel,
- * has no fingerprint. */
+/* The same for files that were opened like that before, by this process or another: reads no pixel
+ * but to find damaged ones, has no fingerprint. */
 enum qsv_status qsv_dataset_open_again(struct qsv_dataset **out,
                                        const struct qsv_dataset_source *source,
                                        struct qsv_error *err);
@@ -48,6 +52,11 @@ void qsv_dataset_close(struct qsv_dataset *d);
 enum qsv_status qsv_dataset_share(struct qsv_dataset *d, struct qsv_error *err);
 
 uint64_t qsv_dataset_count(const struct qsv_dataset *d);
+/* Images of the slice that were left out, and what the k-th of them is called. */
+uint64_t qsv_dataset_skipped(const struct qsv_dataset *d);
+const char *qsv_dataset_skipped_name(const struct qsv_dataset *d, uint64_t k);
+/* What images go through when they are decoded; NULL where they are pixels already. */
+const struct qsv_transform *qsv_dataset_transform(const struct qsv_dataset *d);
 struct qsv_shape qsv_dataset_shape(const struct qsv_dataset *d);
 /* A hash over format-independent contents: shape, every pixel and label of the slice, in order; of
  * JPEG and PNG their files and the transform in place of pixels. Not of one that was opened again,

@@ -6,27 +6,41 @@
 
 #include "core/base/alloc.h"
 
-enum { MAX_RANK = 6, MAX_STRING = 1 << 20, CHUNK_BYTES = 1 << 18 };
+enum { MAX_RANK = 6, MAX_STRING = 1 << 20, CHUNK_BYTES = 1 << 18, REASON_BYTES = 500 };
 
 /* The innermost line of HDF5's error stack, which says the most. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *text)
 {
     if (n == 0 && e->desc)
-        snprintf(text, 200, "%s", e->desc);
+        snprintf(text, REASON_BYTES, "%s", e->desc);
     return 0;
 }
 
-static const char *reason(char text[200])
+static const char *reason(char text[REASON_BYTES])
 {
-    snprintf(text, 200, "unknown reason");
+    snprintf(text, REASON_BYTES, "unknown reason");
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, text);
-    return text;
+    /* "file write failed: time = ..., errno = 28, error message = 'No space left on device', ..."
+     */
+    static const char mark[] = "error message = '";
+    char *words = strstr(text, mark), *end = words ? strchr(words + sizeof mark - 1, '\'') : NULL;
+    if (!end)
+        return text;
+    *end = '\0';
+    return words + sizeof mark - 1;
+}
+
+enum qsv_status qsv_h5_fail(struct qsv_error *err, enum qsv_status code, const char *path,
+                            const char *doing)
+{
+    char text[REASON_BYTES];
+    return qsv_fail(err, code, "%s: %s: %s", path, doing, reason(text));
 }
 
 static enum qsv_status fail(struct qsv_error *err, enum qsv_status code, const char *what,
                             const char *name)
 {
-    char text[200];
+    char text[REASON_BYTES];
     return qsv_fail(err, code, "%s '%s': HDF5: %s", what, name, reason(text));
 }
 
@@ -51,7 +65,7 @@ enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err
 {
     hid_t fapl = access_list();
     *file = fapl < 0 ? fapl : H5Fopen(path, H5F_ACC_RDONLY, fapl);
-    char text[200];
+    char text[REASON_BYTES];
     if (*file < 0)
         qsv_fail(err, QSV_EINPUT, "%s: cannot be read as an HDF5 file: %s", path, reason(text));
     if (fapl >= 0)
@@ -63,7 +77,7 @@ enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *e
 {
     hid_t fapl = access_list();
     *file = fapl < 0 ? fapl : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
-    char text[200];
+    char text[REASON_BYTES];
     if (*file < 0)
         qsv_fail(err, QSV_EIO, "%s: cannot create: %s", path, reason(text));
     if (fapl >= 0)
@@ -73,7 +87,7 @@ enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *e
 
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err)
 {
-    char text[200];
+    char text[REASON_BYTES];
     herr_t flushed = H5Fflush(file, H5F_SCOPE_LOCAL);
     if (flushed < 0)
         qsv_fail(err, QSV_EIO, "%s: cannot write: %s", path, reason(text));

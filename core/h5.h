@@ -26,6 +26,10 @@ enum qsv_status qsv_h5_open(hid_t *file, const char *path, struct qsv_error *err
 enum qsv_status qsv_h5_create(hid_t *file, const char *path, struct qsv_error *err);
 enum qsv_status qsv_h5_close(hid_t file, const char *path, struct qsv_error *err);
 
+/* What HDF5 has just failed at: "path: doing: why", the system's words where it was the system. */
+enum qsv_status qsv_h5_fail(struct qsv_error *err, enum qsv_status code, const char *path,
+                            const char *doing);
+
 /* True where loc has a link of that name (a path of several parts is looked up part by part). */
 bool qsv_h5_exists(hid_t loc, const char *name);
 

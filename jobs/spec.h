@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/strbuf.h"
 #include "core/cost.h"
+#include "core/data/damage.h"
 #include "core/data/transform.h"
 #include "core/format.h"
 #include "core/quantizer.h"
@@ -27,6 +28,7 @@ struct qsv_spec_images { /* dataset:, calibration: */
     char *images, *labels;
     uint64_t first, count; /* count 0: to the end */
     struct qsv_transform transform;
+    enum qsv_on_error on_error;
 };
 
 struct qsv_spec_texts { /* a list of texts */

@@ -24,6 +24,8 @@ static const char *const affines[] = {
     [QSV_F32] = "f32", [QSV_F16] = "f16", [QSV_INT8] = "int8", NULL};
 static const char *const interpolations[] = {
     [QSV_BICUBIC] = "bicubic", [QSV_BILINEAR] = "bilinear", NULL};
+static const char *const on_errors[] = {
+    [QSV_ON_ERROR_FAIL] = "fail", [QSV_ON_ERROR_SKIP] = "skip", NULL};
 static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
 
 const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
@@ -51,6 +53,10 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .offset = FIELD(dataset.transform.interpolation), .choices = interpolations,
      .standard = "bicubic",
      .help = "what the resized image is computed by, antialiased as Pillow does it"},
+    {"dataset.on_error", .type = QSV_KEY_CHOICE, .offset = FIELD(dataset.on_error),
+     .choices = on_errors, .standard = "fail",
+     .help =
+         "JPEG and PNG images that can't be decoded; skip: all are tried first, those left out"},
 
     {"calibration.format", TEXT(calibration.format), .absent = "recognised",
      .help = "kind of data set: idx, hdf5, folder, tar, cifar10, cifar100"},
@@ -72,6 +78,10 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .offset = FIELD(calibration.transform.interpolation), .choices = interpolations,
      .standard = "bicubic",
      .help = "what the resized image is computed by, antialiased as Pillow does it"},
+    {"calibration.on_error", .type = QSV_KEY_CHOICE, .offset = FIELD(calibration.on_error),
+     .choices = on_errors, .standard = "fail",
+     .help =
+         "JPEG and PNG images that can't be decoded; skip: all are tried first, those left out"},
 
     {"search.strategy", .type = QSV_KEY_STRATEGY, .offset = FIELD(search.strategy),
      .standard = "frontier", .help = "how settings are searched"},

@@ -112,7 +112,8 @@ static enum qsv_status set_choice(struct qsv_spec *s, const struct qsv_spec_key 
     _Static_assert(sizeof(enum qsv_granularity) == sizeof(unsigned) &&
                        sizeof(enum qsv_scale_rule) == sizeof(unsigned) &&
                        sizeof(enum qsv_format) == sizeof(unsigned) &&
-                       sizeof(enum qsv_interpolation) == sizeof(unsigned),
+                       sizeof(enum qsv_interpolation) == sizeof(unsigned) &&
+                       sizeof(enum qsv_on_error) == sizeof(unsigned),
                    "enums are stored as unsigned");
     void *field = (char *)s + k->offset;
     for (unsigned i = 0; node->kind == QSV_YAML_SCALAR && k->choices[i]; i++) {

@@ -99,7 +99,8 @@ struct qsv_ledger {
 
     struct qsv_record_shape shape;
     struct qsv_partition partition;
-    bool owns_order; /* of the partition */
+    bool owns_order;     /* of the partition */
+    uint64_t skipped[2]; /* [qsv_image_set]: images left out of it */
     struct qsv_energy_constants constants;
     char *model_path, *architecture;
     uint32_t time_steps, classes;

@@ -101,6 +101,7 @@ enum qsv_status qsv_ledger_describe(struct qsv_ledger *l, const struct qsv_run *
     l->with_arrays = true;
     l->shape = run->shape;
     l->partition = *run->partition;
+    memcpy(l->skipped, run->skipped, sizeof l->skipped);
     l->constants = run->energy;
     l->time_steps = m->options.time_steps;
     l->classes = m->classes;

@@ -82,6 +82,23 @@ static enum qsv_status read_numbers(hid_t file, struct qsv_ledger *l, struct qsv
     return st;
 }
 
+static const char *const skipped_names[2] = {
+    [QSV_JUDGE] = "n_judge_skipped", [QSV_DECIDE] = "n_decide_skipped"};
+
+static enum qsv_status write_skipped(hid_t file, const struct qsv_ledger *l, struct qsv_error *err)
+{
+    enum qsv_status st = qsv_h5_set_u64(file, skipped_names[0], l->skipped[0], err);
+    return st ? st : qsv_h5_set_u64(file, skipped_names[1], l->skipped[1], err);
+}
+
+/* Files that do not say left out nothing. */
+static void read_skipped(hid_t file, struct qsv_ledger *l)
+{
+    for (int set = 0; set < 2; set++)
+        if (qsv_h5_get_u64(file, skipped_names[set], &l->skipped[set], NULL))
+            l->skipped[set] = 0;
+}
+
 static enum qsv_status write_texts(hid_t file, const struct qsv_ledger *l, struct qsv_error *err)
 {
     char identity[17], created[24];
@@ -123,6 +140,8 @@ enum qsv_status qsv_head_write(hid_t file, const struct qsv_ledger *l, struct qs
         st = qsv_h5_set_u64(file, "complete", l->complete, err);
     if (!st)
         st = write_numbers(file, l, err);
+    if (!st)
+        st = write_skipped(file, l, err);
     if (!st)
         st = write_texts(file, l, err);
     if (!st)
@@ -191,6 +210,7 @@ enum qsv_status qsv_head_read(hid_t file, struct qsv_ledger *l, struct qsv_error
         st = qsv_h5_get_f64(file, "f32_avg_bits", &l->f32.avg_bits, err);
     if (!st)
         st = read_constants(file, &l->constants, err);
+    read_skipped(file, l);
     l->complete = complete != 0;
     return st;
 }

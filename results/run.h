@@ -47,6 +47,7 @@ struct qsv_run {
     struct qsv_identity identity;
     const struct qsv_model *model;
     const struct qsv_partition *partition;
+    uint64_t skipped[2]; /* [qsv_image_set]: images that were left out because they are damaged */
     struct qsv_record_shape shape;
     struct qsv_energy_constants energy;
     enum qsv_format affine; /* the quantizer's: it decides what settings take */

@@ -205,6 +205,7 @@ const struct qsv_command qsv_cmd_calibrate = {
     .summary = "Collects what a model's layers read, from which codes are chosen",
     .synopsis = "SPEC | -m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
                 "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--on-error fail|skip]\n"
                 "    [--images N] [-o STATS.h5] [--bank BANK.h5 [--quantizer NAME]]",
     .details = "Second moments of every layer's input in the f32 model. The quantizers gptq and\n"
                "compensated choose codes by them that lose least in each layer's output. Take\n"

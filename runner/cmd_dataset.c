@@ -85,6 +85,7 @@ static void describe(struct qsv_strbuf *out, const struct census *c, const struc
     const struct qsv_shape s = qsv_dataset_shape(d);
     qsv_strbuf_printf(out, "images       %" PRIu64 " of %ux%ux%u\n", qsv_dataset_count(d), s.c, s.h,
                       s.w);
+    qsv_image_options_print_skipped(d, out);
     qsv_strbuf_printf(out, "classes      %u of 0 to %u, %" PRIu64, c->n_there, c->n - 1, c->fewest);
     if (c->most > c->fewest)
         qsv_strbuf_printf(out, " to %" PRIu64, c->most);
@@ -145,7 +146,8 @@ const struct qsv_command qsv_cmd_dataset = {
     .name = "dataset",
     .summary = "Checks a data set: classes, every image, fingerprint",
     .synopsis = "check IMAGES [--labels FILE] [--kind NAME]\n"
-                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]",
+                "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
+                "    [--on-error fail|skip]",
     .details = "Reads every image, and names those that can't be decoded. Prints how many images\n"
                "and classes there are, and the first classes by name: a wrong order of classes\n"
                "costs all accuracy and is no error anywhere else. The exit status is 2 where an\n"

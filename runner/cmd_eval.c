@@ -88,9 +88,11 @@ static enum qsv_status limit_slice(struct qsv_dataset_source *source, uint64_t l
                                    struct qsv_error *err)
 {
     struct qsv_dataset *d;
+    struct qsv_dataset_source whole = *source;
     if (limit == 0)
         return QSV_OK;
-    enum qsv_status st = qsv_dataset_open_again(&d, source, err);
+    whole.on_error = QSV_ON_ERROR_FAIL; /* only counted */
+    enum qsv_status st = qsv_dataset_open_again(&d, &whole, err);
     if (st)
         return st;
     source->count = qsv_dataset_count(d) < limit ? 0 : limit;
@@ -185,12 +187,13 @@ static void print_rates(struct qsv_strbuf *out, const struct qsv_model *model,
 }
 
 static void print_all(struct qsv_strbuf *out, const struct values *v, const struct qsv_loaded *x,
-                      const struct qsv_measured *m)
+                      const struct qsv_dataset *d, const struct qsv_measured *m)
 {
     double n = m->n_images;
     qsv_strbuf_printf(out, "model   %s: ", v->model);
     print_formats(out, x);
     qsv_strbuf_printf(out, " layers\nimages  %u\n", m->n_images);
+    qsv_image_options_print_skipped(d, out);
     qsv_strbuf_printf(out, "top-1   %.2f %% (%u)\n", 100 * share(m->n_top1, n), m->n_top1);
     qsv_strbuf_printf(out, "top-5   %.2f %% (%u)\n", 100 * share(m->n_top5, n), m->n_top5);
     qsv_strbuf_printf(out, "loss    %.6f\n", n > 0 ? m->loss_sum / n : 0);
@@ -229,7 +232,7 @@ static enum qsv_status measure(const struct values *v, struct qsv_loaded *x,
         st = write_logits(v->logits, &m, x->model->classes, err);
     if (!st) {
         struct qsv_strbuf text = {0};
-        print_all(&text, v, x, &m);
+        print_all(&text, v, x, images->dataset, &m);
         st = qsv_print(out, &text, err);
         warn_of_chance(x, &m);
     }
@@ -262,7 +265,7 @@ const struct qsv_command qsv_cmd_eval = {
     .summary = "Runs one model on one data set",
     .synopsis = "-m MODEL -d DATASET [--labels FILE] [--kind NAME]\n"
                 "    [--resize N] [--crop N] [--interpolation bicubic|bilinear]\n"
-                "    [--limit N] [--threads N]\n"
+                "    [--on-error fail|skip] [--limit N] [--threads N]\n"
                 "    [--format-all FORMAT | --setting FILE] [--affine f32|f16|int8]\n"
                 "    [--logits OUT.h5] [--trace OUT.h5] [--firing-rates]",
     .details = "Prints top-1, top-5, mean cross-entropy and the speed. Images are\n"

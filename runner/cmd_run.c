@@ -1,14 +1,12 @@
 #include <hdf5.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/alloc.h"
-#include "core/base/clock.h"
 #include "runner/commands.h"
 #include "runner/inputs.h"
-#include "runner/stop.h"
+#include "runner/ranks.h"
 #include "runner/sweep.h"
 #include "runner/transport_mpi.h"
 #include "runner/verdict.h"
@@ -119,124 +117,37 @@ static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invo
     return launcher->run(&how, err);
 }
 
-/* A launcher that kills all when one fails is to find the one first that says why. */
-static const double speaker_first_s = 1;
-
-/* Without PMIx, or another MPI's launcher: rank 0 alone says so. */
-static enum qsv_status fail_apart(const struct qsv_rank_info *info, int mpi_ranks,
-                                  struct qsv_error *err)
+static enum qsv_status take_part(struct qsv_sweep *s, struct qsv_ranks *r, struct qsv_error *err)
 {
-    struct qsv_strbuf found = {0};
-    if (mpi_ranks)
-        qsv_strbuf_printf(&found, ", but MPI knows of %d", mpi_ranks);
-    qsv_fail(err, QSV_EUSAGE,
-             "the launcher has started %u programs%s: they are no ranks of one job, because the "
-             "launcher and this MPI do not find each other; with srun set scheduler.mpi to pmix "
-             "(srun --mpi=pmix), or scheduler.launcher to mpirun",
-             info->ranks, found.len ? found.text : "");
-    qsv_strbuf_fini(&found);
-    if (info->rank != 0) {
-        if (err)
-            *err->text = '\0';
-        qsv_clock_nap_s(speaker_first_s);
-    }
-    return QSV_EUSAGE;
-}
-
-/* What can be told before MPI begins, which ends the program itself where it can't. */
-static enum qsv_status check_launcher(const struct qsv_rank_info *info, struct qsv_error *err)
-{
-    if (info->way == QSV_WAY_NONE && info->ranks > 1)
-        return fail_apart(info, 0, err);
-    if (info->way == QSV_WAY_PMI && info->rank == 0)
-        fputs("qsvit: started through PMI; an Open MPI that was built without it ends here: "
-              "then set scheduler.mpi to pmix (srun --mpi=pmix)\n",
-              stderr);
-    return QSV_OK;
-}
-
-static enum qsv_status check_size(const struct qsv_rank_info *info, const struct qsv_transport *t,
-                                  struct qsv_error *err)
-{
-    if (info->ranks == 0 || info->ranks == (uint32_t)t->size)
-        return QSV_OK;
-    return fail_apart(info, t->size, err);
-}
-
-/* Of a stop. What is left of the ten seconds in which all must be over is for the launcher. */
-enum { LONGEST_STOP_S = 8 };
-/* Rank 0 decides that a rank hangs; the others wait for it. */
-static const double longest_end_s = 30;
-
-static const volatile sig_atomic_t *watch_signals(bool tells)
-{
-    const volatile sig_atomic_t *stop = qsv_stop_on_signals();
-    qsv_stop_within(LONGEST_STOP_S, qsv_status_exit(QSV_ESTOPPED),
-                    tells ? "qsvit: stopped in the middle of something long; the same command goes "
-                            "on\n"
-                          : NULL);
-    return stop;
-}
-
-static _Noreturn void abort_all(enum qsv_status st, const struct qsv_error *err)
-{
-    if (st)
-        fprintf(stderr, "qsvit: %s\n", err->text);
-    fflush(NULL);
-    qsv_mpi_abort(qsv_status_exit(st));
-}
-
-static enum qsv_status take_part(struct qsv_sweep *s, const struct qsv_rank_info *info,
-                                 const struct values *v, struct qsv_error *err)
-{
-    bool stuck = false;
-    enum qsv_status st = check_size(info, s->transport, err);
-    if (st)
-        return st;
-    if (s->transport->rank == 0)
-        qsv_verdict_begin(v->status_file);
-    /* Behind MPI_Init, which has handlers of its own. */
-    s->stop = watch_signals(s->transport->rank == 0);
-    if (s->transport->size == 1) {
-        s->transport = NULL;
+    s->transport = r->transport;
+    s->clock = r->clock;
+    s->stop = r->stop;
+    if (!r->transport)
         return qsv_sweep_alone(s, err);
-    }
-    if (s->transport->rank == 0)
-        st = qsv_sweep_coordinate(s, &stuck, err);
-    else if ((st = qsv_sweep_work(s, err)))
-        stuck = true;
-    note_end(v, info->rank, st);
-    if (stuck)
-        abort_all(st, err);
+    if (r->transport->rank == 0)
+        return qsv_sweep_coordinate(s, &r->stuck, err);
+    enum qsv_status st = qsv_sweep_work(s, err);
+    r->stuck = st != QSV_OK;
     return st;
 }
 
-static enum qsv_status run_ranks(struct qsv_sweep *s, const struct qsv_rank_info *info,
-                                 const struct values *v, struct qsv_error *err)
-{
-    struct qsv_transport *mpi;
-    qsv_stop_on_signals(); /* one may come while MPI begins */
-    enum qsv_status st = check_launcher(info, err);
-    if (!st)
-        st = qsv_mpi_begin(&mpi, err);
-    if (st)
-        return st;
-    char *libraries = name_libraries(true);
-    s->libraries = libraries;
-    s->transport = mpi;
-    st = take_part(s, info, v, err);
-    if (!qsv_mpi_end(mpi, s->clock, mpi->rank == 0 ? longest_end_s : INFINITY))
-        abort_all(st, err);
-    free(libraries);
-    return st;
-}
+/* A run's part in it. */
+struct part {
+    struct qsv_sweep *sweep;
+    const struct values *values;
+    uint32_t rank;
+};
 
-static enum qsv_status run_alone(struct qsv_sweep *s, struct qsv_error *err)
+static enum qsv_status work(struct qsv_ranks *r, void *context, struct qsv_error *err)
 {
-    char *libraries = name_libraries(false);
-    s->libraries = libraries;
-    s->stop = watch_signals(true);
-    enum qsv_status st = qsv_sweep_alone(s, err);
+    struct part *p = context;
+    char *libraries = name_libraries(r->mpi);
+    p->sweep->libraries = libraries;
+    if (r->mpi && p->rank == 0)
+        qsv_verdict_begin(p->values->status_file);
+    enum qsv_status st = take_part(p->sweep, r, err);
+    if (r->transport)
+        note_end(p->values, p->rank, st);
     free(libraries);
     return st;
 }
@@ -276,7 +187,6 @@ static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocati
     struct qsv_rank_info info = qsv_rank_info_read();
     struct qsv_sweep sweep = {.spec = spec,
                               .fresh = v->fresh,
-                              .clock = &qsv_clock_system,
                               .out = in->out,
                               .log = stderr,
                               .terminal = isatty(STDERR_FILENO)};
@@ -286,7 +196,8 @@ static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocati
         return launch(spec, in, err);
     char *command_line = join_arguments(in->argc, in->argv);
     sweep.command_line = command_line;
-    enum qsv_status st = info.launched ? run_ranks(&sweep, &info, v, err) : run_alone(&sweep, err);
+    struct part part = {&sweep, v, info.rank};
+    enum qsv_status st = qsv_ranks_run(&info, work, &part, err);
     free(command_line);
     return st;
 }

@@ -11,8 +11,8 @@ static size_t bytes_of(struct qsv_shape s)
 
 struct qsv_dataset_source qsv_images_source(const struct qsv_spec_images *s)
 {
-    return (struct qsv_dataset_source){s->format, s->images, s->labels,
-                                       s->first,  s->count,  s->transform};
+    return (struct qsv_dataset_source){s->format, s->images,    s->labels,  s->first,
+                                       s->count,  s->transform, s->on_error};
 }
 
 enum qsv_status qsv_images_init(struct qsv_images *v, struct qsv_dataset *dataset,

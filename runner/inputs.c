@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/engine.h"
 #include "runner/hello.h"
+#include "runner/image_options.h"
 
 enum role { ALONE, FIRST_OF_MANY, ONE_OF_MANY };
 
@@ -105,6 +106,9 @@ static void describe(struct qsv_inputs *in)
     struct qsv_run *run = &in->run;
     run->model = in->model;
     run->partition = &in->partition;
+    for (int set = 0; set < 2; set++)
+        if (in->images[set].dataset)
+            run->skipped[set] = qsv_dataset_skipped(in->images[set].dataset);
     run->shape = (struct qsv_record_shape){(uint32_t)g->n_layers, (uint32_t)g->n_lifs,
                                            (uint32_t)(g->n_layers + g->n_attentions)};
     run->energy = in->spec->energy;
@@ -177,6 +181,7 @@ static void describe_images(struct qsv_strbuf *out, const char *role,
     qsv_strbuf_printf(out, "%-10s %" PRIu64 " images of %ux%ux%u%s, %u shards\n", role,
                       qsv_dataset_count(images->dataset), shape.c, shape.h, shape.w,
                       images->factor > 1 ? " (doubled)" : "", n_shards);
+    qsv_image_options_print_skipped(images->dataset, out);
 }
 
 void qsv_inputs_describe(const struct qsv_inputs *in, struct qsv_strbuf *out)

@@ -57,6 +57,17 @@ static void add_baseline(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_puts(out, " an image (f32)\n");
 }
 
+static void add_skipped(struct qsv_strbuf *out, const struct qsv_summary *s)
+{
+    if (!s->skipped[QSV_JUDGE] && !s->skipped[QSV_DECIDE])
+        return;
+    add_label(out, "skipped");
+    add_count(out, s->skipped[QSV_JUDGE]);
+    qsv_strbuf_puts(out, " judging images, ");
+    add_count(out, s->skipped[QSV_DECIDE]);
+    qsv_strbuf_puts(out, " deciding ones: they can't be decoded\n");
+}
+
 /* What a group costs at the search's lowest format. */
 static double lowest_kl(const struct qsv_summary *s, uint32_t group)
 {
@@ -270,6 +281,8 @@ static void add_files(struct qsv_strbuf *out, const struct qsv_summary *s)
     qsv_strbuf_printf(out, "qsvit eval -m %s -d %s", s->exported, s->spec->dataset.images);
     if (s->spec->dataset.labels)
         qsv_strbuf_printf(out, " --labels %s", s->spec->dataset.labels);
+    if (s->spec->dataset.on_error == QSV_ON_ERROR_SKIP)
+        qsv_strbuf_puts(out, " --on-error skip");
     qsv_strbuf_puts(out, "\n");
 }
 
@@ -320,6 +333,7 @@ void qsv_summary_print(struct qsv_strbuf *out, const struct qsv_summary *s)
 {
     qsv_strbuf_puts(out, "\n");
     add_baseline(out, s);
+    add_skipped(out, s);
     add_sensitivity(out, s);
     add_base(out, s);
     add_selected(out, s);

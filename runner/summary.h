@@ -13,10 +13,11 @@ struct qsv_summary {
     const struct qsv_space *space;
     const struct qsv_selection *selection;
     const char *run_folder;
-    const char *exported;   /* path of the selected network; NULL: nothing was selected */
-    double seconds;         /* of this attempt */
-    uint64_t n_records;     /* in the run */
-    struct qsv_tally tally; /* of this attempt */
+    const char *exported;    /* path of the selected network; NULL: nothing was selected */
+    double seconds;          /* of this attempt */
+    uint64_t n_records;      /* in the run */
+    const uint64_t *skipped; /* [qsv_image_set]: images that were left out */
+    struct qsv_tally tally;  /* of this attempt */
     const struct qsv_search_cost *cost; /* of the search, in all attempts; NULL: not known */
 };
 

@@ -206,6 +206,7 @@ static enum qsv_status print_summary(struct progressing *p, size_t n_records, st
                                   .exported = p->exported,
                                   .seconds = now_s(p->sweep) - p->began_s,
                                   .n_records = n_records,
+                                  .skipped = p->in->run.skipped,
                                   .tally = qsv_coordinator_tally(p->coordinator),
                                   .cost = qsv_run_evaluator_cost(p->evaluator)};
     qsv_progress_clear(p->progress);

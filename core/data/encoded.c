@@ -232,6 +232,9 @@ enum qsv_status qsv_encoded_read_pixels(void *state, uint64_t first, size_t n, u
     enum qsv_status st = QSV_OK;
     for (size_t i = first; !st && i < first + n; i++, pixels += bytes) {
         st = read_image(&f, e, i, err);
+        if (st ==
+            QSV_EINPUT) /* it could be read when its bytes were hashed: no damage of its own */
+            st = QSV_EIO;
         if (!st)
             st = qsv_transform_image(&e->transform, f.data, f.bytes, pixels, err);
         if (st)

@@ -93,6 +93,7 @@ static enum qsv_status open_images(void **state, struct qsv_data_info *info,
 
 const struct qsv_data_reader qsv_folder_reader = {.name = "folder",
                                                   .is_folder = true,
+                                                  .decodes = true,
                                                   .recognise = never,
                                                   .open = open_images,
                                                   .read_pixels = qsv_encoded_read_pixels,

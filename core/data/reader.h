@@ -30,6 +30,8 @@ struct qsv_data_reader {
     const char *name;
     bool fragile;   /* a hostile file may crash the library that reads it: tried in a child first */
     bool is_folder; /* its images are one; it is the reader of all folders */
+    bool decodes;   /* images are files of their own, each of which may be damaged: read_pixels
+                       gives QSV_EINPUT for that and for nothing else */
     /* By the file's first bytes, QSV_HEAD_BYTES of them where there are as many. */
     bool (*recognise)(const uint8_t *head, size_t n);
     /* The slice is the caller's matter. On failure *state is NULL and there is nothing to close. */

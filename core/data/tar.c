@@ -91,6 +91,7 @@ static enum qsv_status open_tar(void **state, struct qsv_data_info *info,
 }
 
 const struct qsv_data_reader qsv_tar_reader = {.name = "tar",
+                                               .decodes = true,
                                                .recognise = recognise,
                                                .open = open_tar,
                                                .read_pixels = qsv_encoded_read_pixels,

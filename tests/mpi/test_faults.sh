@@ -1,22 +1,7 @@
 #!/bin/bash
 # Writes that fail under a whole run: by injection, on a file system that is really full, on one that
 # is read-only. Each time one line says why, nothing recorded is lost, and the run goes on.
-mounts() {
-    local folder
-    folder=$(mktemp -d) || return
-    mount -t tmpfs -o size=64k none "$folder" 2>/dev/null && umount "$folder"
-    local status=$?
-    rmdir "$folder"
-    return $status
-}
-can_mount=1
-if ! mounts; then
-    if [ -z "${QSV_TEST_MOUNTS:-}" ] && unshare -rm true 2>/dev/null; then
-        QSV_TEST_MOUNTS=1 exec unshare -rm "$0"
-    fi
-    can_mount=0
-fi
-
+. tests/mpi/mounts.sh
 . tests/lib.sh
 . tests/mpi/sweep.sh
 trap 'umount "$TMP/full" 2>/dev/null; rm -rf "$TMP"' EXIT

@@ -14,7 +14,8 @@
 static struct qsv_dataset_source good_idx(void)
 {
     write_good_idx();
-    return (struct qsv_dataset_source){NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}};
+    return (struct qsv_dataset_source){NULL, in_folder("images"), in_folder("labels"), 0, 0, {0},
+                                       0};
 }
 
 static uint64_t fingerprint_of(const struct qsv_dataset_source *s)
@@ -53,7 +54,7 @@ static void test_slices(void **state)
     write_hdf5("slices.h5", 10, 5);
     for (int hdf5 = 0; hdf5 < 2; hdf5++) {
         if (hdf5)
-            s = (struct qsv_dataset_source){"hdf5", in_folder("slices.h5"), NULL, 0, 0, {0}};
+            s = (struct qsv_dataset_source){"hdf5", in_folder("slices.h5"), NULL, 0, 0, {0}, 0};
         for (s.first = 0; s.first < N_IMAGES; s.first++)
             for (s.count = 0; s.count <= N_IMAGES - s.first; s.count++) {
                 struct qsv_dataset *d = open_good(&s);
@@ -102,7 +103,7 @@ static void test_fingerprint_is_of_the_contents(void **state)
 {
     (void)state;
     struct qsv_dataset_source s = good_idx();
-    struct qsv_dataset_source h = {NULL, in_folder("same.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source h = {NULL, in_folder("same.h5"), NULL, 0, 0, {0}, 0};
     uint64_t expected[4 + N_IMAGES] = {N_IMAGES, HEIGHT, WIDTH, 1}, all = fingerprint_of(&s);
     uint8_t bytes[200], flat[200];
 
@@ -133,7 +134,7 @@ static void test_fingerprint_is_of_the_contents(void **state)
 static void test_shared(void **state)
 {
     struct qsv_dataset_source sources[] = {good_idx(),
-                                           {NULL, in_folder("same.h5"), NULL, 0, 0, {0}}};
+                                           {NULL, in_folder("same.h5"), NULL, 0, 0, {0}, 0}};
     (void)state;
     write_hdf5("same.h5", 10, 5);
     for (int k = 0; k < 2; k++) {
@@ -159,7 +160,7 @@ static void test_shared(void **state)
 static void test_open_again(void **state)
 {
     (void)state;
-    struct qsv_dataset_source s = {NULL, in_folder("again.h5"), NULL, 1, 2, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("again.h5"), NULL, 1, 2, {0}, 0};
     struct qsv_dataset *d = NULL;
     uint8_t pixels[HEIGHT * WIDTH];
     uint32_t label;
@@ -179,7 +180,7 @@ static void test_members(void **state)
 {
     (void)state;
     struct qsv_dataset_source sources[] = {good_idx(),
-                                           {NULL, in_folder("member.h5"), NULL, 1, 2, {0}}};
+                                           {NULL, in_folder("member.h5"), NULL, 1, 2, {0}, 0}};
     write_hdf5("member.h5", 10, 5);
     for (int i = 0; i < 2; i++) {
         struct qsv_dataset *all = open_good(&sources[i]), *d = NULL;
@@ -232,7 +233,7 @@ static void test_what_is_no_data_set(void **state)
     s.labels = NULL;
     struct qsv_dataset *d;
     assert_int_equal(qsv_dataset_open(&d, &s, NULL), QSV_EINPUT);
-    s = (struct qsv_dataset_source){"idx", in_folder("some.h5"), in_folder("labels"), 0, 0, {0}};
+    s = (struct qsv_dataset_source){"idx", in_folder("some.h5"), in_folder("labels"), 0, 0, {0}, 0};
     write_hdf5("some.h5", 0, 0);
     expect_refused(&s, "some.h5: begins with 89 48 44 46, expected 00 00 08 03 or 04: IDX images");
 }
@@ -300,7 +301,7 @@ static void test_out_of_memory_at_every_allocation(void **state)
 {
     (void)state;
     struct qsv_dataset_source sources[] = {good_idx(),
-                                           {NULL, in_folder("memory.h5"), NULL, 0, 0, {0}}};
+                                           {NULL, in_folder("memory.h5"), NULL, 0, 0, {0}, 0}};
     write_hdf5("memory.h5", 10, 5);
     for (int i = 0; i < 2; i++) {
         int failures = 0;

@@ -240,6 +240,7 @@ static void test_defaults(void **state)
     assert_int_equal(s->dataset.transform.resize, 256);
     assert_int_equal(s->dataset.transform.crop, 224);
     assert_int_equal(s->dataset.transform.interpolation, QSV_BICUBIC);
+    assert_int_equal(s->dataset.on_error, QSV_ON_ERROR_FAIL);
     assert_int_equal(s->ranks, 0);
     assert_true(s->task_seconds == 2);
     assert_true(s->worker_timeout_s == 300);
@@ -271,9 +272,9 @@ static void test_every_key(void **state)
         "run: /abs/r\nmodel: ../m.h5\nranks: 7\nthreads: 3\ntask_seconds: .5\nshard_images: 64\n"
         "dataset: {format: hdf5, images: i, labels: l, first: 5, count: 6, resize: 4096, crop: "
         "15,\n"
-        "  interpolation: bilinear}\n"
+        "  interpolation: bilinear, on_error: skip}\n"
         "calibration: {format: idx, images: /ci, labels: cl, first: 7, count: 8, resize: 16,\n"
-        "  crop: 17, interpolation: bicubic}\n"
+        "  crop: 17, interpolation: bicubic, on_error: fail}\n"
         "search: {strategy: given, granularity: stage, formats: [binary, f32, ternary, int8],\n"
         "  sensitivity_images: 9, decision_images: 10, selection_images: 16, candidates: 11,\n"
         "  max_rounds: 12, beam_width: 64, drift_images: 17, max_drift: 0.75,\n"
@@ -310,9 +311,11 @@ static void test_every_key(void **state)
     assert_int_equal(s->dataset.transform.resize, 4096);
     assert_int_equal(s->dataset.transform.crop, 15);
     assert_int_equal(s->dataset.transform.interpolation, QSV_BILINEAR);
+    assert_int_equal(s->dataset.on_error, QSV_ON_ERROR_SKIP);
     assert_int_equal(s->calibration.transform.resize, 16);
     assert_int_equal(s->calibration.transform.crop, 17);
     assert_int_equal(s->calibration.transform.interpolation, QSV_BICUBIC);
+    assert_int_equal(s->calibration.on_error, QSV_ON_ERROR_FAIL);
     assert_string_equal(s->dataset.format, "hdf5");
     assert_string_equal(s->dataset.labels, "d/l");
     assert_int_equal(s->dataset.first, 5);

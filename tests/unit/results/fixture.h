@@ -103,6 +103,7 @@ static inline void fixture_init(struct fixture *f, uint64_t n_decide)
                      .engine = 1},
         .model = &f->model,
         .partition = &f->partition,
+        .skipped = {[QSV_JUDGE] = 2, [QSV_DECIDE] = 1},
         .shape = {N_LAYERS, N_LIFS, N_SITES},
         .energy = qsv_energy_default,
         .created_unix_s = 1700000000.25,

@@ -58,6 +58,8 @@ static void figures_are_those_of_the_records(void **state)
     assert_true(qsv_reader_complete(r));
     assert_int_equal(qsv_reader_trial_count(r), 3);
     assert_int_equal(qsv_reader_record_count(r), 9 + 9 + 1);
+    assert_int_equal(qsv_reader_ledger(r)->skipped[QSV_JUDGE], 2);
+    assert_int_equal(qsv_reader_ledger(r)->skipped[QSV_DECIDE], 1);
     assert_string_equal(qsv_reader_spec(r), "bound: 1\n");
 
     const struct qsv_reader_trial *t = find(r, 5);

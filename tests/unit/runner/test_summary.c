@@ -56,6 +56,7 @@ static struct qsv_metrics with_drop(uint64_t lost)
 static char *print(struct stage *s, uint64_t lost_deciding, uint64_t lost_judging, bool apart)
 {
     struct qsv_strbuf text = {0};
+    static const uint64_t skipped[2];
     const struct qsv_search_cost cost = {.image_forwards = 102688, .trie_forwards = 66400.6};
     struct qsv_selection sel = {
         .formats = s->formats,
@@ -70,6 +71,7 @@ static char *print(struct stage *s, uint64_t lost_deciding, uint64_t lost_judgin
                                                    .space = s->space,
                                                    .selection = &sel,
                                                    .run_folder = "runs/x",
+                                                   .skipped = skipped,
                                                    .cost = &cost});
     assert_false(text.failed);
     return text.text;

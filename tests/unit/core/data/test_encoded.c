@@ -359,6 +359,56 @@ static void test_damaged_images_are_named(void **state)
     qsv_dataset_close(d);
 }
 
+/* The first, one in the middle and the last are left out, where that is asked for. */
+static void test_damaged_images_are_left_out(void **state)
+{
+    (void)state;
+    static const int damaged[] = {0, 7, N_IMAGE_FILES - 1};
+    struct archive *a = begin_tar("skip.tar", ARCHIVE_FORMAT_TAR_USTAR);
+    for (int i = 0; i < N_IMAGE_FILES; i++) {
+        if (i == damaged[0] || i == damaged[1] || i == damaged[2])
+            add_entry(a, image_files[i], "GIF89a, it says", 15);
+        else
+            add_image(a, image_files[i], image_files[i]);
+    }
+    end_tar(a);
+    struct qsv_dataset_source s = {.images = in_folder("skip.tar"), .transform = small};
+    struct qsv_dataset *all = open_good(&s), *again;
+    s.on_error = QSV_ON_ERROR_SKIP;
+    struct qsv_dataset *d = open_good(&s);
+    assert_int_equal(qsv_dataset_skipped(all), 0);
+    assert_int_equal(qsv_dataset_skipped(d), 3);
+    assert_int_equal(qsv_dataset_count(d), N_IMAGE_FILES - 3);
+    assert_int_not_equal(qsv_dataset_fingerprint(d), qsv_dataset_fingerprint(all));
+    assert_int_equal(qsv_dataset_open_again(&again, &s, NULL), QSV_OK);
+    for (int k = 0; k < 3; k++)
+        assert_string_equal(qsv_dataset_skipped_name(d, (uint64_t)k), image_files[damaged[k]]);
+    static uint8_t x[BYTES], y[BYTES];
+    for (uint64_t i = 0, n = 1; n < N_IMAGE_FILES - 1; i++, n++) {
+        uint32_t k, l;
+        n += n == 7;
+        assert_string_equal(qsv_dataset_image_name(d, i), image_files[n]);
+        assert_int_equal(qsv_dataset_read(all, n, x, &k, NULL), QSV_OK);
+        assert_int_equal(qsv_dataset_read(i % 2 ? d : again, i, y, &l, NULL), QSV_OK);
+        assert_memory_equal(x, y, BYTES);
+        assert_int_equal(k, l);
+    }
+    qsv_dataset_close(all);
+    qsv_dataset_close(again);
+    qsv_dataset_close(d);
+    s.first = 7;
+    s.count = 1;
+    expect_refused(&s, "skip.tar: none of its 1 images can be decoded");
+    s.first = 8;
+    s.count = 10;
+    d = open_good(&s);
+    s.on_error = QSV_ON_ERROR_FAIL;
+    all = open_good(&s);
+    assert_int_equal(qsv_dataset_fingerprint(d), qsv_dataset_fingerprint(all));
+    qsv_dataset_close(all);
+    qsv_dataset_close(d);
+}
+
 static void test_bad_archives(void **state)
 {
     (void)state;
@@ -453,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_order_is_of_folders_first),
         cmocka_unit_test(test_bad_folders),
         cmocka_unit_test(test_damaged_images_are_named),
+        cmocka_unit_test(test_damaged_images_are_left_out),
         cmocka_unit_test(test_bad_archives),
         cmocka_unit_test(test_mutated_archives),
         cmocka_unit_test(test_out_of_memory_at_every_allocation),

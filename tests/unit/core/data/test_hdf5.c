@@ -80,7 +80,7 @@ static void write_file(const char *name, const struct file_spec *s)
 
 static void expect_good(const char *name)
 {
-    struct qsv_dataset_source source = {NULL, in_folder(name), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder(name), NULL, 0, 0, {0}, 0};
     struct qsv_dataset *d = open_good(&source);
     struct qsv_shape s = qsv_dataset_shape(d);
     assert_int_equal(qsv_dataset_count(d), N_IMAGES);
@@ -154,7 +154,7 @@ static void test_bad_files(void **state)
         {{.external = "/dev/zero"},
          "dataset 'images' keeps its data in other files, expected them in this one"},
     };
-    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}, 0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct qsv_error err = {0};
         struct qsv_dataset *d;
@@ -170,7 +170,7 @@ static void test_bad_files(void **state)
 static void test_bad_types(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}, 0};
     const hid_t images[] = {H5T_STD_I8LE, H5T_STD_U16LE, H5T_IEEE_F32LE};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
         write_file("bad.h5", &(struct file_spec){.images_type = images[i]});
@@ -183,7 +183,7 @@ static void test_bad_types(void **state)
 static void test_labels_out_of_range(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}, 0};
     write_file("bad.h5", &(struct file_spec){.labels = (int64_t[]){0, 65536, 0}});
     expect_refused(&source, "bad.h5: label 1 is 65536, expected 0 to 65535");
     write_file("bad.h5", &(struct file_spec){.labels = (int64_t[]){0, 65535, -1}});
@@ -197,7 +197,7 @@ static void test_labels_out_of_range(void **state)
 static void test_unequal_counts(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("bad.h5"), NULL, 0, 0, {0}, 0};
     hid_t file;
     hsize_t n = 2;
     write_file("bad.h5", &(struct file_spec){.no_labels = true});
@@ -211,8 +211,8 @@ static void test_unequal_counts(void **state)
 static void test_links_and_other_files(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("links.h5"), in_folder("links.h5"), 0, 0,
-                                        {0}};
+    struct qsv_dataset_source source = {
+        NULL, in_folder("links.h5"), in_folder("links.h5"), 0, 0, {0}, 0};
     char text[300];
     write_file("good.h5", &(struct file_spec){0});
     hid_t file;
@@ -231,7 +231,7 @@ static void test_links_and_other_files(void **state)
 static void test_filter_that_is_not_there(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("filter.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("filter.h5"), NULL, 0, 0, {0}, 0};
     const hsize_t dims[4] = {N_IMAGES, HEIGHT, WIDTH, 1};
     static const uint8_t pixels[PIXELS];
     hid_t file, list = H5Pcreate(H5P_DATASET_CREATE);
@@ -248,7 +248,7 @@ static void test_filter_that_is_not_there(void **state)
 static void test_damaged_data(void **state)
 {
     (void)state;
-    struct qsv_dataset_source source = {NULL, in_folder("damaged.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {NULL, in_folder("damaged.h5"), NULL, 0, 0, {0}, 0};
     struct qsv_h5_layout layout = {4, {N_IMAGES, HEIGHT, WIDTH, 1, 0, 0}, 1, 0};
     static const uint8_t pixels[PIXELS] = {77, 78, 79, 80, 81, 82, 83, 84, 85};
     static const int64_t labels[N_IMAGES] = {0};
@@ -269,7 +269,7 @@ static void test_damaged_data(void **state)
         assert_in_range(++at, 1, size - HEIGHT * WIDTH);
     bytes[at + 1] ^= 4;
     write_bytes("damaged.h5", bytes, size);
-    expect_refused(&source, "damaged.h5: rows 0 to 2 of dataset 'images' cannot be read: damaged "
+    expect_refused(&source, "damaged.h5: image 1 of dataset 'images' cannot be read: damaged "
                             "or cut off");
     source.count = 1;
     qsv_dataset_close(open_good(&source));
@@ -302,7 +302,7 @@ static void write_broken(const struct broken *b, uint32_t i)
 
 static enum qsv_status read_broken(struct qsv_error *err)
 {
-    struct qsv_dataset_source source = {"hdf5", in_folder("broken.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {"hdf5", in_folder("broken.h5"), NULL, 0, 0, {0}, 0};
     struct qsv_dataset *d;
     enum qsv_status st = qsv_dataset_open_again(&d, &source, err);
     if (st)
@@ -336,7 +336,7 @@ static void read_all_broken(struct broken *b)
 {
     static const struct qsv_sandbox_limits limits = {(size_t)2 << 30, 20};
     uint32_t n = (uint32_t)b->n_prefixes + MUTATIONS, at = 0;
-    struct qsv_dataset_source source = {"hdf5", in_folder("broken.h5"), NULL, 0, 0, {0}};
+    struct qsv_dataset_source source = {"hdf5", in_folder("broken.h5"), NULL, 0, 0, {0}, 0};
     for (b->first = 0; b->first < n; b->first = at) {
         struct qsv_error err = {0};
         b->end = b->first + BATCH < n ? b->first + BATCH : n;

@@ -35,7 +35,7 @@ static void test_plain(void **state)
     (void)state;
     uint8_t bytes[200];
     write_good_idx();
-    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}, 0};
     expect_good(&s, 1);
     s.format = "idx";
     expect_good(&s, 1);
@@ -52,7 +52,7 @@ static void test_gzip(void **state)
     write_good_idx();
     size_t n = make_images(bytes, 0);
     append_gzip("images.gz", bytes, n);
-    struct qsv_dataset_source s = {NULL, in_folder("images.gz"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("images.gz"), in_folder("labels"), 0, 0, {0}, 0};
     expect_good(&s, 1);
     append_gzip("members.gz", bytes, 9);
     append_gzip("members.gz", bytes + 9, n - 9);
@@ -103,7 +103,7 @@ static void test_bad_images(void **state)
          "images: its header says 72057594037927936 bytes more, the file holds at most 18"},
     };
     write_good_idx();
-    struct qsv_dataset_source s = {"idx", in_folder("images"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {"idx", in_folder("images"), in_folder("labels"), 0, 0, {0}, 0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint8_t bytes[200] = {0};
         size_t n = make_images(bytes, 0);
@@ -119,7 +119,7 @@ static void test_bad_labels(void **state)
     uint8_t bytes[200];
     char text[400];
     write_good_idx();
-    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}, 0};
     write_bytes("labels", bytes, make_images(bytes, 0));
     expect_refused(&s, "labels: begins with 00 00 08 03, expected 00 00 08 01: IDX labels");
     write_bytes("labels", bytes, make_idx(bytes, 1, (uint32_t[]){4}, 0));
@@ -138,7 +138,7 @@ static void test_gzip_bombs(void **state)
     char text[200];
     struct stat info;
     write_good_idx();
-    struct qsv_dataset_source s = {NULL, in_folder("bomb.gz"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("bomb.gz"), in_folder("labels"), 0, 0, {0}, 0};
     make_idx(head, 3, (uint32_t[]){0, 0, 0}, 0);
     memcpy(head + 4, (uint8_t[]){1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0}, 12);
     append_gzip("bomb.gz", head, sizeof head);
@@ -162,7 +162,8 @@ static void test_damaged_gzip(void **state)
     uint8_t bytes[300];
     write_good_idx();
     append_gzip("damaged.gz", bytes, make_images(bytes, 0));
-    struct qsv_dataset_source s = {NULL, in_folder("damaged.gz"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("damaged.gz"), in_folder("labels"), 0, 0, {0},
+                                   0};
     FILE *f = fopen(s.images, "rb");
     assert_non_null(f);
     size_t n = fread(bytes, 1, sizeof bytes, f);
@@ -230,7 +231,7 @@ static void test_prefixes_and_mutations(void **state)
     (void)state;
     uint8_t bytes[400];
     write_good_idx();
-    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("images"), in_folder("labels"), 0, 0, {0}, 0};
     break_in_every_way(bytes, make_images(bytes, 0), "images", &s, 10000);
     write_good_idx();
     break_in_every_way(bytes, make_labels(bytes), "labels", &s, 10000);
@@ -242,7 +243,7 @@ static void test_gzip_prefixes_and_mutations(void **state)
     uint8_t bytes[400];
     write_good_idx();
     append_gzip("broken.gz", bytes, make_images(bytes, 0));
-    struct qsv_dataset_source s = {NULL, in_folder("broken.gz"), in_folder("labels"), 0, 0, {0}};
+    struct qsv_dataset_source s = {NULL, in_folder("broken.gz"), in_folder("labels"), 0, 0, {0}, 0};
     FILE *f = fopen(s.images, "rb");
     assert_non_null(f);
     size_t n = fread(bytes, 1, sizeof bytes, f);
