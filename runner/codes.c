@@ -120,9 +120,9 @@ static double work_of(const struct qsv_layer *l)
     return k * k * (k + 10.0 * (l->groups > 1 ? 1 : l->out_ch));
 }
 
-/* Marks the part's layers: the one with most work left goes to the part with least so far. */
-static enum qsv_status choose_layers(const struct qsv_codes *c, uint32_t part, bool *mine,
-                                     struct qsv_error *err)
+/* The layer with most work left goes to the part with least so far. */
+enum qsv_status qsv_codes_part_layers(const struct qsv_codes *c, uint32_t part, bool *mine,
+                                      struct qsv_error *err)
 {
     const struct qsv_graph *g = &c->model->graph;
     double sums[MOST_PARTS] = {0};
@@ -197,7 +197,7 @@ static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const c
     if (!st)
         st = qsv_bank_create(&part, c->model, &c->spec->quantizer, err);
     if (!st)
-        st = qsv_bank_use_statistics(part, s, err);
+        st = qsv_bank_spend_statistics(part, s, err);
     if (!st)
         st = fill(c, part, mine, stop, err);
     if (!st)
@@ -232,7 +232,7 @@ static enum qsv_status make_unless_late(const struct qsv_codes *c, uint32_t part
                                         bool *mine, const struct qsv_stop *stop,
                                         struct qsv_error *err)
 {
-    enum qsv_status st = choose_layers(c, part, mine, err);
+    enum qsv_status st = qsv_codes_part_layers(c, part, mine, err);
     if (st)
         return st;
     if (!has_folder(c))

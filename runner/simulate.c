@@ -88,6 +88,7 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
         bits[r->shard / 8] |= (uint8_t)(1 << r->shard % 8);
         s->out->n_records++;
         s->step->asked_s += r->wall_s;
+        s->step->n_forwards += r->n_images;
     }
     s->taking_cpu_s += cpu_s() - began_s;
     return st;
@@ -298,8 +299,12 @@ static enum qsv_status verify(struct simulation *s, const struct qsv_selection *
     q.shared[0] = 0;
     memset(q.missing, 1, q.n_shards);
     st = begin_step(s, "verify", 1, err);
-    if (!st)
+    for (uint32_t i = 0; i < q.n_shards; i++)
+        q.n_images += qsv_partition_shard(&s->partition, q.first_shard + i).n_images;
+    if (!st) {
+        s->step->n_forwards += q.n_images;
         st = run_job(s, QSV_TASK_VERIFY, &q, err);
+    }
     qsv_question_fini(&q);
     return st;
 }

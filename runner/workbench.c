@@ -398,6 +398,18 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     return st;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t qsv_workbench_kept_bytes(const struct qsv_model *model, uint64_t n_images)
+{
+    const struct qsv_shape in = model->options.input;
+    return smaller(n_images * in.c * in.h * in.w, IMAGE_CACHE_BYTES) +
+           smaller(n_images * model->classes * sizeof(float), BASELINE_CACHE_BYTES);
+}
+
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e)
 {
     return qsv_engine_work_done(e->engine);

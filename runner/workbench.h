@@ -47,6 +47,9 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
  * megabytes. */
 uint32_t qsv_workbench_batch(const struct qsv_model *model);
 
+/* Bytes of images and baseline answers that are kept at most, of so many images in all. */
+uint64_t qsv_workbench_kept_bytes(const struct qsv_model *model, uint64_t n_images);
+
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e);
 /* Of the engine, see core/engine.h. */
 const char *qsv_workbench_isa(const struct qsv_workbench *e);

@@ -241,6 +241,43 @@ static void test_memory_stays_flat(void **state)
     free(r);
 }
 
+/* Memory that an engine has come to after it ran these networks. */
+static size_t memory_of(struct fixture *f, struct qsv_network *const *nets, uint32_t n)
+{
+    struct qsv_engine_output out[64];
+    float logits[MAX_CLASSES];
+    const size_t before = allocated_bytes();
+    struct qsv_engine *e = engine_of(f, 1);
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = (struct qsv_engine_output){.logits = logits};
+    OK(qsv_engine_run(e, f->pixels, 1, nets, n, out, NULL, NULL, &err));
+    const size_t bytes = allocated_bytes() - before;
+    qsv_engine_destroy(e);
+    return bytes;
+}
+
+/* As step 1 asks: every network differs from f32 in a layer of its own, so that all others wait, or
+ * it does. What waits are parts of half the networks at most: of 33 six, not 33. */
+static void test_few_values_wait_where_networks_part(void **state)
+{
+    enum { MANY = 33, FEW = 3 };
+    struct fixture *f = *state;
+    struct qsv_network *nets[MANY];
+    uint8_t formats[512] = {0};
+    for (uint32_t i = 0; i < MANY; i++) { /* layers of the first blocks, where values are large */
+        formats[i] = i ? QSV_F16 : QSV_F32;
+        OK(qsv_network_create(&nets[i], f->model, f->bank, formats, &err));
+        formats[i] = QSV_F32;
+    }
+    const size_t few = memory_of(f, nets, FEW), many = memory_of(f, nets, MANY);
+    size_t weights = 0;
+    for (uint32_t i = FEW; i < MANY; i++)
+        weights += f->model->graph.layers[i].n_weights * sizeof(float) * 2;
+    assert_true(many < 2 * few + weights);
+    for (uint32_t i = 0; i < MANY; i++)
+        qsv_network_destroy(nets[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_only_the_caller_asks),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_memory_stays_flat),
+        cmocka_unit_test(test_few_values_wait_where_networks_part),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
