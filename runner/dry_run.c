@@ -12,7 +12,7 @@
 #include "schedulers/cores.h"
 #include "schedulers/local.h"
 
-static const double GIB = 1 << 30;
+static const double MIB = 1 << 20;
 
 struct plan {
     const struct qsv_spec *spec;
@@ -35,8 +35,8 @@ static void choose_ranks(struct plan *p)
     } else {
         if (!p->ranks)
             p->ranks = s->nodes * s->ranks_per_node;
-        p->ranks_per_node = s->ranks_per_node ? s->ranks_per_node
-                                              : (p->ranks + s->nodes - 1) / s->nodes;
+        p->ranks_per_node =
+            s->ranks_per_node ? s->ranks_per_node : (p->ranks + s->nodes - 1) / s->nodes;
     }
 }
 
@@ -83,7 +83,7 @@ static uint64_t statistics_images(const struct plan *p)
 static double bank_s(const struct plan *p)
 {
     const double parts = qsv_codes_parts(&p->in->codes);
-    if (!(p->speed.statistics_s > 0))
+    if (!(p->speed.statistics_s > 0)) /* they are made already, or need none */
         return 0;
     return (double)statistics_images(p) *
            (parts * p->speed.real_s * p->speed.threads + p->speed.statistics_s);
@@ -122,8 +122,7 @@ static void describe_steps(const struct plan *p, struct qsv_strbuf *out)
     for (size_t i = 0; i < f->n_steps; i++) {
         const struct qsv_forecast_step *s = &f->steps[i];
         const bool verifies = !strcmp(s->name, "verify");
-        const double asked_s =
-            verifies ? (double)s->n_forwards * p->speed.integer_s : s->asked_s;
+        const double asked_s = verifies ? (double)s->n_forwards * p->speed.integer_s : s->asked_s;
         describe_row(out, s->name, s->n_trials, s->n_forwards, asked_s * p->spec->threads,
                      s->seconds);
         core_s += asked_s * p->spec->threads;
@@ -142,16 +141,18 @@ static void describe_memory(const struct plan *p, struct qsv_strbuf *out)
 {
     const struct qsv_footprint *m = &p->memory;
     qsv_strbuf_printf(out,
-                      "memory     by a model, not measured: a rank at most %.2f GiB (values %.2f, "
-                      "weights %.2f, kept images and answers %.2f",
-                      (double)m->rank / GIB, (double)m->engine / GIB, (double)m->weights / GIB,
-                      (double)m->kept / GIB);
+                      "memory     by a model, not measured: a rank at most %.0f MiB (values %.0f, "
+                      "weights %.0f, images and answers that it keeps %.0f, the selected network "
+                      "from its file %.0f",
+                      (double)m->rank / MIB, (double)m->engine / MIB, (double)m->weights / MIB,
+                      (double)m->kept / MIB, (double)m->exported / MIB);
     if (m->codes)
-        qsv_strbuf_printf(out, "; making codes %.2f", (double)m->codes / GIB);
-    qsv_strbuf_printf(out, ") and %.2f GiB that the ranks of a node share", (double)m->shared / GIB);
+        qsv_strbuf_printf(out, "; before all that, making codes %.0f", (double)m->codes / MIB);
+    qsv_strbuf_printf(out, ")\n           and %.0f MiB that the ranks of a node share",
+                      (double)m->shared / MIB);
     if (p->ranks_per_node)
         qsv_strbuf_printf(out, "; a node of %u ranks %.1f GiB", p->ranks_per_node,
-                          (double)(p->ranks_per_node * m->rank + m->shared) / GIB);
+                          (double)(p->ranks_per_node * m->rank + m->shared) / (1024 * MIB));
     qsv_strbuf_puts(out, "\n");
 }
 
@@ -159,18 +160,16 @@ static enum qsv_status forecast(struct plan *p, struct qsv_error *err)
 {
     double factor = 1, upto = 1;
     const struct qsv_troop_times times = {p->speed.real_s, p->speed.integer_s, &factor, &upto, 1};
-    const struct qsv_plan plan = {.spec = p->spec,
-                                  .model = p->in->model,
-                                  .n_judge = p->in->partition.n_judge,
-                                  .n_decide = p->in->partition.n_decide,
-                                  .ranks = p->ranks > 2 ? p->ranks : 2,
-                                  .look_ahead = p->ranks > 2,
-                                  .bank = p->in->bank,
-                                  .how = {.seed = 1,
-                                          .times = &times,
-                                          .record_s = 0.01,
-                                          .latency_s = 1e-3,
-                                          .message_s = 10e-6}};
+    const struct qsv_plan plan = {
+        .spec = p->spec,
+        .model = p->in->model,
+        .n_judge = p->in->partition.n_judge,
+        .n_decide = p->in->partition.n_decide,
+        .ranks = p->ranks > 2 ? p->ranks : 2,
+        .look_ahead = p->ranks > 2,
+        .bank = p->in->bank,
+        .how = {
+            .seed = 1, .times = &times, .record_s = 0.01, .latency_s = 1e-3, .message_s = 10e-6}};
     return qsv_simulate(&p->forecast, &plan, err);
 }
 

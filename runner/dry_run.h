@@ -1,6 +1,6 @@
-/* `qsvit run --dry-run`: everything that a spec names is loaded and checked, and what its sweep would
- * ask, take and need is said: speeds measured here just then, the search forecast (runner/simulate.h),
- * memory modelled (runner/footprint.h). Nothing is evaluated, nothing written.
+/* `qsvit run --dry-run`: everything that a spec names is loaded and checked, and what its sweep
+ * would ask, take and need is said: speeds measured here just then, the search forecast
+ * (runner/simulate.h), memory modelled (runner/footprint.h). Nothing is evaluated, nothing written.
  */
 #ifndef QSV_DRY_RUN_H
 #define QSV_DRY_RUN_H

@@ -75,8 +75,9 @@ static void add_weights(struct qsv_footprint *out, const struct qsv_inputs *in)
         if (s->search.formats[f] == QSV_F32)
             continue;
         out->weights += weights_in(in->model, s->search.formats[f]) +
-                        in->model->graph.n_weights *
-                            (info->integer ? 1 : s->search.formats[f] == QSV_F16 ? 4 : 0);
+                        in->model->graph.n_weights * (info->integer                     ? 1
+                                                      : s->search.formats[f] == QSV_F16 ? 4
+                                                                                        : 0);
     }
 }
 
@@ -107,7 +108,8 @@ static uint64_t part_bytes(const struct qsv_inputs *in, const bool *mine, bool *
         one[l] = true;
         const uint64_t triangle = qsv_statistics_bytes(m, one);
         one[l] = false;
-        working = larger(working, all - triangle + layer_codes_bytes(&m->graph.layers[l], triangle));
+        working =
+            larger(working, all - triangle + layer_codes_bytes(&m->graph.layers[l], triangle));
     }
     return working;
 }
@@ -122,8 +124,8 @@ static enum qsv_status add_codes(struct qsv_footprint *out, const struct qsv_inp
         st = qsv_codes_part_layers(&in->codes, p, mine, err);
         if (st)
             break;
-        const uint64_t collecting = qsv_statistics_bytes(in->model, mine) + out->engine +
-                                    weights_in(in->model, QSV_F32);
+        const uint64_t collecting =
+            qsv_statistics_bytes(in->model, mine) + out->engine + weights_in(in->model, QSV_F32);
         out->codes = larger(out->codes, larger(collecting, part_bytes(in, mine, one)));
     }
     free(mine);
@@ -158,7 +160,8 @@ enum qsv_status qsv_footprint_model(struct qsv_footprint *out, const struct qsv_
     add_kept(out, in);
     if (qsv_codes_are_recorded(&in->codes))
         st = add_codes(out, in, err);
-    const uint64_t evaluating = out->engine + out->weights + out->kept + exported_bytes(out, in);
+    out->exported = exported_bytes(out, in);
+    const uint64_t evaluating = out->engine + out->weights + out->kept + out->exported;
     out->rank = PROGRAM_BYTES + larger(evaluating, out->engine + out->codes);
     return st;
 }

@@ -11,6 +11,7 @@ struct qsv_footprint { /* bytes */
     uint64_t engine;   /* values in flight and working memory, of all threads */
     uint64_t weights;  /* codes and prepared weights, every format of the search in every layer */
     uint64_t kept;     /* images, baseline answers, networks: up to the limits of their caches */
+    uint64_t exported; /* the selected network as it is read back from its file, and its engine */
     uint64_t codes;    /* while a part of the bank is made; 0: none is */
     uint64_t rank;     /* at its peak, without what is shared */
 };

@@ -32,8 +32,8 @@ struct qsv_forecast_step {
     char name[32];
     uint32_t n_calls, n_trials;
     uint64_t n_forwards; /* images x trials of its records, and of verifying */
-    double seconds; /* that it lasts */
-    double asked_s; /* of its records, over all workers */
+    double seconds;      /* that it lasts */
+    double asked_s;      /* of its records, over all workers */
 };
 
 struct qsv_forecast {

@@ -18,7 +18,8 @@ static enum qsv_format choose_format(const struct qsv_spec *spec)
 {
     enum qsv_format format = QSV_F32;
     for (uint32_t f = 0; f < spec->search.n_formats; f++)
-        if (qsv_format_info(spec->search.formats[f])->integer && spec->search.formats[f] != QSV_NONE)
+        if (qsv_format_info(spec->search.formats[f])->integer &&
+            spec->search.formats[f] != QSV_NONE)
             format = spec->search.formats[f];
     return format;
 }
@@ -107,7 +108,8 @@ enum qsv_status qsv_speed_measure(struct qsv_speed *out, struct qsv_inputs *in,
 {
     const uint32_t cores = qsv_cores_available();
     const struct qsv_kernels *kernels = qsv_kernels_choose();
-    *out = (struct qsv_speed){.format = choose_format(in->spec), .isa = kernels ? kernels->isa : ""};
+    *out =
+        (struct qsv_speed){.format = choose_format(in->spec), .isa = kernels ? kernels->isa : ""};
     out->threads = in->spec->threads < cores ? in->spec->threads : cores;
     out->images = qsv_workbench_batch(in->model) * out->threads;
     enum qsv_status st = measure_networks(out, in, err);

@@ -298,9 +298,9 @@ static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer
     return front;
 }
 
-/* Runs the branch from `step` to the end. Where members differ in a layer, the smallest part of them
- * goes first; the others go on from a snapshot. depth counts snapshots in use: at most log2 of the
- * networks, because a part that goes first is at most half. */
+/* Runs the branch from `step` to the end. Where members differ in a layer, the smallest part of
+ * them goes first; the others go on from a snapshot. depth counts snapshots in use: at most log2 of
+ * the networks, because a part that goes first is at most half. */
 static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step, uint32_t depth)
 {
     const struct qsv_plan *p = r->lane->context.plan;

@@ -156,8 +156,8 @@ uint64_t qsv_code_weights_bytes(const struct qsv_kernels *k, enum qsv_format for
     const struct qsv_format_info *f = qsv_format_info(format);
     const uint64_t n = (uint64_t)taps * (round_up(in_ch, k->index_bits) / k->index_bits);
     const uint64_t outputs = round_up(out_ch, QSV_OUTPUTS);
-    const uint32_t largest = (uint32_t)(abs(f->code_min) > abs(f->code_max) ? abs(f->code_min)
-                                                                             : abs(f->code_max));
+    const uint32_t largest =
+        (uint32_t)(abs(f->code_min) > abs(f->code_max) ? abs(f->code_min) : abs(f->code_max));
     const uint64_t parts = largest * k->index_bits > UINT8_MAX ? 2 : 1;
     if (!k->subsets)
         return outputs * (n * k->index_bits + sizeof(int32_t));

@@ -47,7 +47,7 @@ static void expect(const char *text, const char *part)
 }
 
 #define FORMATS "  formats: [int8, int4, int2]\n"
-#define BOUND "constraint:\n  max_top1_drop: 5\n"
+#define BOUND   "constraint:\n  max_top1_drop: 5\n"
 
 /* Every block of the tiny network at three formats, and the baseline, on two shards of 16. */
 static void test_step_1_is_counted(void **state)
@@ -92,7 +92,7 @@ static void test_codes_are_planned(void **state)
     assert_int_equal(forwards, 48 * 8); /* a pass for each of eight parts */
     expect(text, "ms more for statistics of what layers read");
     expect(text, "Not counted: choosing codes by the statistics (bank)");
-    expect(text, "; making codes ");
+    expect(text, "; before all that, making codes ");
     free(text);
 }
 

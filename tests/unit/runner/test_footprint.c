@@ -34,7 +34,7 @@ static void open_subject(struct subject *s)
     how.classes = 10;
     assert_int_equal(qsv_spec_parse(&s->spec, text, sizeof text - 1, "s.yaml", &err), QSV_OK);
     assert_int_equal(qsv_synth_make(&s->model, &how, &err), QSV_OK);
-    s->in = (struct qsv_inputs){.spec = s->spec, .model = s->model};
+    s->in = (struct qsv_inputs){.spec = s->spec, .model = s->model, .codes.spec = s->spec};
 }
 
 static void close_subject(struct subject *s)
