@@ -39,7 +39,7 @@ expect 'status' 0 "$QSVIT" status "$folder"
 holds 'says what a rank took' 'memory     a rank took up to'
 columns=trial,n_images,top1,top5,loss
 expect 'query' 0 "$QSVIT" query "$folder" --where selected --columns $columns --format csv
-IFS=, read -r _ n_images top1 top5 loss <<<"$(sed -n 2p <<<"$out")"
+IFS=, read -r _ n_images top1 top5 loss <<<"$(sed -n 2p <<<"$out" | tr -d '\r')"
 same 'has measured it on all images' 12 "$n_images"
 
 expect 'export' 0 "$QSVIT" export "$folder" -o "$TMP/small.h5"
