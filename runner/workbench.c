@@ -252,6 +252,8 @@ static enum qsv_status begin_work(struct qsv_workbench *e, const struct qsv_tria
     for (uint32_t i = 0; i < n && !st; i++) {
         if (trials[i].trial_id == e->baseline_id)
             continue;
+        if (qsv_stop_asked(e->setup.stop)) /* codes of a large network take a while */
+            return qsv_fail(err, QSV_ESTOPPED, "stopped");
         st = get_network(e, trials[i].trial_id, trials[i].formats, &w->networks[i + 1], err);
         if (!st)
             st = make_outcome(e, w->images, trials[i].formats, &w->outcomes[i + 1], err);

@@ -177,6 +177,8 @@ static enum qsv_status make_weights(struct qsv_engine *e, const struct qsv_netwo
     const struct qsv_graph *g = &e->model->graph;
     enum qsv_status st = QSV_OK;
     for (uint32_t l = 0; !st && l < g->n_layers; l++) {
+        if (e->asked && e->asked(e->asked_context))
+            return qsv_fail(err, QSV_ESTOPPED, "stopped");
         const struct qsv_bank_entry *entry = qsv_network_layer(network, l).weights;
         struct qsv_weights *w = &e->weights[l * QSV_N_FORMATS + (size_t)entry->format];
         if (!w->made)
