@@ -142,12 +142,12 @@ static void describe_memory(const struct plan *p, struct qsv_strbuf *out)
     const struct qsv_footprint *m = &p->memory;
     qsv_strbuf_printf(out,
                       "memory     by a model, not measured: a rank at most %.0f MiB (values %.0f, "
-                      "weights %.0f, images and answers that it keeps %.0f, the selected network "
-                      "from its file %.0f",
-                      (double)m->rank / MIB, (double)m->engine / MIB, (double)m->weights / MIB,
-                      (double)m->kept / MIB, (double)m->exported / MIB);
+                      "codes %.0f, prepared weights\n           %.0f or the selected network from "
+                      "its file %.0f, images and answers that it keeps %.0f",
+                      (double)m->rank / MIB, (double)m->engine / MIB, (double)m->bank / MIB,
+                      (double)m->weights / MIB, (double)m->exported / MIB, (double)m->kept / MIB);
     if (m->codes)
-        qsv_strbuf_printf(out, "; before all that, making codes %.0f", (double)m->codes / MIB);
+        qsv_strbuf_printf(out, "; before that, making codes %.0f", (double)m->codes / MIB);
     qsv_strbuf_printf(out, ")\n           and %.0f MiB that the ranks of a node share",
                       (double)m->shared / MIB);
     if (p->ranks_per_node)

@@ -69,15 +69,14 @@ static uint64_t weights_in(const struct qsv_model *m, enum qsv_format format)
 static void add_weights(struct qsv_footprint *out, const struct qsv_inputs *in)
 {
     const struct qsv_spec *s = in->spec;
+    const uint64_t n = in->model->graph.n_weights;
     out->weights = weights_in(in->model, QSV_F32);
     for (uint32_t f = 0; f < s->search.n_formats; f++) {
-        const struct qsv_format_info *info = qsv_format_info(s->search.formats[f]);
-        if (s->search.formats[f] == QSV_F32)
+        const enum qsv_format format = s->search.formats[f];
+        if (format == QSV_F32)
             continue;
-        out->weights += weights_in(in->model, s->search.formats[f]) +
-                        in->model->graph.n_weights * (info->integer                     ? 1
-                                                      : s->search.formats[f] == QSV_F16 ? 4
-                                                                                        : 0);
+        out->weights += weights_in(in->model, format);
+        out->bank += format == QSV_F16 ? n * sizeof(float) : format == QSV_NONE ? 0 : n;
     }
 }
 
@@ -161,7 +160,8 @@ enum qsv_status qsv_footprint_model(struct qsv_footprint *out, const struct qsv_
     if (qsv_codes_are_recorded(&in->codes))
         st = add_codes(out, in, err);
     out->exported = exported_bytes(out, in);
-    const uint64_t evaluating = out->engine + out->weights + out->kept + out->exported;
+    const uint64_t always = out->engine + out->bank + out->kept;
+    const uint64_t evaluating = always + larger(out->weights, out->exported);
     out->rank = PROGRAM_BYTES + larger(evaluating, out->engine + out->codes);
     return st;
 }

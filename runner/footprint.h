@@ -9,7 +9,9 @@
 struct qsv_footprint { /* bytes */
     uint64_t shared;   /* of the model: one copy for the ranks of a machine */
     uint64_t engine;   /* values in flight and working memory, of all threads */
-    uint64_t weights;  /* codes and prepared weights, every format of the search in every layer */
+    uint64_t weights;  /* prepared: f32 and every format of the search in every layer, which is what
+                          a call needs at most */
+    uint64_t bank;     /* codes of these formats */
     uint64_t kept;     /* images, baseline answers, networks: up to the limits of their caches */
     uint64_t exported; /* the selected network as it is read back from its file, and its engine */
     uint64_t codes;    /* while a part of the bank is made; 0: none is */

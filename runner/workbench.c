@@ -11,8 +11,8 @@
 #include "runner/outcome.h"
 
 enum {
-    IMAGE_CACHE_BYTES = 1 << 29,
-    BASELINE_CACHE_BYTES = 1 << 28,
+    IMAGE_CACHE_BYTES = 1 << 27,
+    BASELINE_CACHE_BYTES = 1 << 27,
     NETWORK_CACHE_BYTES = 1 << 28,
     BATCH_BYTES = 1 << 24
 };
@@ -374,6 +374,8 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     struct qsv_outcome *o = NULL;
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;
+    if (e->exported.trial_id != trial_id) /* nothing else is asked for by now */
+        qsv_engine_forget_weights(e->engine);
     if (!st)
         st = qsv_exported_load(&e->exported, path, trial_id, e->setup.model, e->batch,
                                e->setup.threads, err);

@@ -17,6 +17,7 @@ struct qsv_weights {
     int code_max;   /* largest magnitude of `codes` */
     bool left_out;  /* format none: there are none of the above */
     bool made;
+    uint64_t used; /* the engine's call that last ran with them */
 };
 
 enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,

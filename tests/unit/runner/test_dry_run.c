@@ -92,7 +92,7 @@ static void test_codes_are_planned(void **state)
     assert_int_equal(forwards, 48 * 8); /* a pass for each of eight parts */
     expect(text, "ms more for statistics of what layers read");
     expect(text, "Not counted: choosing codes by the statistics (bank)");
-    expect(text, "; before all that, making codes ");
+    expect(text, "; before that, making codes ");
     free(text);
 }
 

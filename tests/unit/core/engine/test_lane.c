@@ -278,6 +278,51 @@ static void test_few_values_wait_where_networks_part(void **state)
         qsv_network_destroy(nets[i]);
 }
 
+/* Weights that were forgotten are made again, and give the same. */
+static void test_forgotten_weights_are_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    struct qsv_engine *e = engine_of(f, 1);
+    const size_t before = allocated_bytes();
+    run(f, e, 2, want);
+    const size_t with = allocated_bytes();
+    qsv_engine_forget_weights(e);
+    assert_true(allocated_bytes() < with);
+    assert_true(allocated_bytes() >= before);
+    run(f, e, 2, got);
+    assert_memory_equal(want, got, NETS * sizeof *want);
+    qsv_engine_destroy(e);
+    free(want);
+    free(got);
+}
+
+/* With room for no network's weights, each call has those of its own networks and no others. */
+static void test_weights_make_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want);
+    float logits[MAX_CLASSES];
+    struct qsv_engine *e = engine_of(f, 1), *roomy = engine_of(f, 1);
+    struct qsv_engine_output out = {.logits = logits};
+    const size_t before = allocated_bytes();
+    run(f, roomy, 1, want);
+    const size_t all = allocated_bytes() - before;
+    qsv_engine_keep_weights(e, 1);
+    size_t most = 0;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < NETS; i++) {
+            const size_t began = allocated_bytes();
+            OK(qsv_engine_run(e, f->pixels, 1, &f->nets[i], 1, &out, NULL, NULL, &err));
+            most = round || i ? most : allocated_bytes() - began;
+            assert_memory_equal(logits, want[i].logits, f->model->classes * sizeof *logits);
+        }
+    assert_true(allocated_bytes() - before - all < 2 * most);
+    qsv_engine_destroy(e);
+    qsv_engine_destroy(roomy);
+    free(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_only_the_caller_asks),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_memory_stays_flat),
+        cmocka_unit_test(test_forgotten_weights_are_made_again),
+        cmocka_unit_test(test_weights_make_room_for_others),
         cmocka_unit_test(test_few_values_wait_where_networks_part),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
