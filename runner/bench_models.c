@@ -37,10 +37,7 @@ static enum qsv_status stand_init(struct stand *s, const struct qsv_bench_models
     s->logits = qsv_alloc(setup->batch, m->classes * sizeof *s->logits);
     if (!s->pixels || !s->logits)
         return qsv_fail_memory(err, "images");
-    if (setup->pixels)
-        memcpy(s->pixels, setup->pixels, setup->batch * (size_t)in.c * in.h * in.w);
-    else
-        qsv_synth_images(s->pixels, setup->batch, in, setup->seed);
+    qsv_synth_images(s->pixels, setup->batch, in, setup->seed);
     enum qsv_status st = qsv_bank_create(&s->bank, m, &quantizer, err);
     if (!st)
         st = qsv_engine_create(&s->engine, m, setup->batch, err);

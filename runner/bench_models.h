@@ -11,7 +11,6 @@ struct qsv_bench_models_setup {
     uint32_t n_formats, batch, threads, rounds; /* batch: images a call, over all threads */
     double round_s;                             /* a round is at least so long */
     uint64_t seed;                              /* of the images */
-    const uint8_t *pixels; /* [batch][h][w][c] images instead; NULL: random ones */
 };
 
 /* All layers in one format. */

@@ -59,13 +59,13 @@ static void describe_speed(const struct plan *p, struct qsv_strbuf *out)
 {
     const struct qsv_speed *s = &p->speed;
     qsv_strbuf_printf(out,
-                      "speed      measured on this machine just now, %u thread%s (%s), %u of the "
-                      "images: %.4g ms an image at f32",
-                      s->threads, s->threads == 1 ? "" : "s", s->isa, s->images, 1e3 * s->real_s);
+                      "speed      measured on this machine just now, processor time of one thread "
+                      "(%s), %u of the images: %.4g ms an image at f32",
+                      s->isa, s->images, 1e3 * s->real_s);
     if (s->format != QSV_F32)
         qsv_strbuf_printf(out, ", %.4g ms at %s", 1e3 * s->integer_s,
                           qsv_format_info(s->format)->name);
-    if (s->statistics_s > 0)
+    if (s->makes_codes)
         qsv_strbuf_printf(out, ", %.4g ms more for statistics of what layers read",
                           1e3 * s->statistics_s);
     qsv_strbuf_puts(out, "\n");
@@ -83,10 +83,9 @@ static uint64_t statistics_images(const struct plan *p)
 static double bank_s(const struct plan *p)
 {
     const double parts = qsv_codes_parts(&p->in->codes);
-    if (!(p->speed.statistics_s > 0)) /* they are made already, or need none */
+    if (!p->speed.makes_codes)
         return 0;
-    return (double)statistics_images(p) *
-           (parts * p->speed.real_s * p->speed.threads + p->speed.statistics_s);
+    return (double)statistics_images(p) * (parts * p->speed.real_s + p->speed.statistics_s);
 }
 
 static void print_duration(struct qsv_strbuf *out, double seconds)
@@ -112,20 +111,21 @@ static void describe_row(struct qsv_strbuf *out, const char *name, uint32_t tria
 static void describe_steps(const struct plan *p, struct qsv_strbuf *out)
 {
     const struct qsv_forecast *f = &p->forecast;
-    const double bank = bank_s(p), parts = qsv_codes_parts(&p->in->codes);
+    const double threads = p->spec->threads, bank = bank_s(p),
+                 parts = qsv_codes_parts(&p->in->codes);
     const double makers = parts < f->ranks - 1 ? parts : f->ranks - 1;
     double core_s = bank, wall_s = bank / makers;
     qsv_strbuf_printf(out, "plan       %-12s %7s %15s %11s  %10s\n", "step", "trials",
                       "images x trials", "core-hours", "time");
-    if (bank > 0)
+    if (p->speed.makes_codes)
         describe_row(out, "bank", 0, statistics_images(p) * (uint64_t)parts, bank, wall_s);
     for (size_t i = 0; i < f->n_steps; i++) {
         const struct qsv_forecast_step *s = &f->steps[i];
         const bool verifies = !strcmp(s->name, "verify");
-        const double asked_s = verifies ? (double)s->n_forwards * p->speed.integer_s : s->asked_s;
-        describe_row(out, s->name, s->n_trials, s->n_forwards, asked_s * p->spec->threads,
-                     s->seconds);
-        core_s += asked_s * p->spec->threads;
+        const double asked_s =
+            verifies ? (double)s->n_forwards * p->speed.integer_s : s->asked_s * threads;
+        describe_row(out, s->name, s->n_trials, s->n_forwards, asked_s, s->seconds);
+        core_s += asked_s;
         wall_s += s->seconds;
     }
     qsv_strbuf_printf(out, "           in all       %7s %15s %11.2f  ", "", "", core_s / 3600);
@@ -134,7 +134,7 @@ static void describe_steps(const struct plan *p, struct qsv_strbuf *out)
                       f->troop.n_tasks, f->n_records);
     qsv_strbuf_puts(out, REMARKS);
     qsv_strbuf_printf(out, "Not counted: %sreading the images at the start.\n",
-                      bank > 0 ? "choosing codes by the statistics (bank), " : "");
+                      p->speed.makes_codes ? "choosing codes by the statistics (bank), " : "");
 }
 
 static void describe_memory(const struct plan *p, struct qsv_strbuf *out)
@@ -159,7 +159,9 @@ static void describe_memory(const struct plan *p, struct qsv_strbuf *out)
 static enum qsv_status forecast(struct plan *p, struct qsv_error *err)
 {
     double factor = 1, upto = 1;
-    const struct qsv_troop_times times = {p->speed.real_s, p->speed.integer_s, &factor, &upto, 1};
+    const double threads = p->spec->threads; /* a rank's, which share its images */
+    const struct qsv_troop_times times = {p->speed.real_s / threads, p->speed.integer_s / threads,
+                                          &factor, &upto, 1};
     const struct qsv_plan plan = {
         .spec = p->spec,
         .model = p->in->model,

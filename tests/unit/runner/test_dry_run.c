@@ -71,7 +71,7 @@ static void test_what_is_measured_or_modelled_says_so(void **state)
 {
     (void)state;
     char *text = dry_run(FORMATS, BOUND "ranks: 5\nthreads: 1\n");
-    expect(text, "speed      measured on this machine just now, 1 thread");
+    expect(text, "speed      measured on this machine just now, processor time of one thread");
     expect(text, "ms at int2");
     expect(text, "Trials, their order and times are a forecast");
     expect(text, "memory     by a model, not measured");
