@@ -102,7 +102,7 @@ static const char REMARKS[] =
 static void describe_row(struct qsv_strbuf *out, const char *name, uint32_t trials,
                          uint64_t forwards, double core_s, double wall_s)
 {
-    qsv_strbuf_printf(out, "           %-12s %7u %15" PRIu64 " %11.2f  ", name, trials, forwards,
+    qsv_strbuf_printf(out, "           %-12s %7u %15" PRIu64 " %11.3g  ", name, trials, forwards,
                       core_s / 3600);
     print_duration(out, wall_s);
     qsv_strbuf_puts(out, "\n");
@@ -128,7 +128,7 @@ static void describe_steps(const struct plan *p, struct qsv_strbuf *out)
         core_s += asked_s;
         wall_s += s->seconds;
     }
-    qsv_strbuf_printf(out, "           in all       %7s %15s %11.2f  ", "", "", core_s / 3600);
+    qsv_strbuf_printf(out, "           in all       %7s %15s %11.3g  ", "", "", core_s / 3600);
     print_duration(out, wall_s);
     qsv_strbuf_printf(out, " on %u ranks, %" PRIu64 " tasks, %" PRIu64 " records\n", f->ranks,
                       f->troop.n_tasks, f->n_records);

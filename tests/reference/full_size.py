@@ -9,7 +9,7 @@ threshold falls either way, in PyTorch's own f32 and f64 too.
 Prints a table, a line for each combination and format as soon as it is known; exit 1 where a spike is wrong or something fails.
 $B/qsvit (build/qsvit) is the program, $TMPDIR (/tmp) takes up to 4 GB. All twelve take some 30 minutes on two cores.
 """
-import argparse, os, re, subprocess, sys, tempfile, time
+import argparse, os, re, subprocess, sys, tempfile
 import h5py
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -19,7 +19,7 @@ WIDTHS = {'15M': [64, 128, 256, 360], '31M': [96, 192, 384, 480], '55M': [128, 2
 SIZE, CLASSES = 224, 1000
 QSVIT = os.path.join(os.environ.get('B', 'build'), 'qsvit')
 COLUMNS = ('model', 'T', 'heads', 'format', 'checkpoint', 'import', 'its peak', 'eval peak', 'spikes', 'wrong', 'on threshold', 'logits off')
-UNITS = ('', '', '', '', 'MB', 's', 'MB', 'MB', '', '', '', '')
+UNITS = ('', '', '', '', 'MB', 'cpu s', 'MiB', 'MiB', '', '', '', '')
 
 
 class Failed(Exception):
@@ -27,16 +27,14 @@ class Failed(Exception):
 
 
 def call(*command):
-    """Runs a command: its output, seconds, and the most memory that it took, MB."""
-    began = time.monotonic()
+    """Runs a command: its output, processor seconds, and the most memory that it took, MB."""
     with tempfile.TemporaryFile('w+') as out:
         child = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         text = out.read()
-    return child.returncode, text, seconds, usage.ru_maxrss / 1024
+    return child.returncode, text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def need(*command):
