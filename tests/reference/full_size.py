@@ -10,16 +10,24 @@ Prints a table, a line for each combination and format as soon as it is known; e
 $B/qsvit (build/qsvit) is the program, $TMPDIR (/tmp) takes up to 4 GB. All twelve take some 30 minutes on two cores.
 """
 import argparse, os, re, subprocess, sys, tempfile
-import h5py
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-import make_random
 
 WIDTHS = {'15M': [64, 128, 256, 360], '31M': [96, 192, 384, 480], '55M': [128, 256, 512, 640]}
 SIZE, CLASSES = 224, 1000
 QSVIT = os.path.join(os.environ.get('B', 'build'), 'qsvit')
 COLUMNS = ('model', 'T', 'heads', 'format', 'checkpoint', 'import', 'its peak', 'eval peak', 'spikes', 'wrong', 'on threshold', 'logits off')
 UNITS = ('', '', '', '', 'MB', 'cpu s', 'MiB', 'MiB', '', '', '', '')
+
+
+# By a process of its own: what this one takes would count as what its children took.
+MAKE_IMAGES = """
+import sys; sys.path.insert(0, sys.argv[1])
+import h5py; from make_random import random_images
+n, size = map(int, sys.argv[3:])
+with h5py.File(sys.argv[2], 'w') as f:
+    f['images'] = random_images(n, 3, size, 99).numpy().transpose(0, 2, 3, 1)
+    f['labels'] = [0] * n
+"""
 
 
 class Failed(Exception):
@@ -47,9 +55,7 @@ def need(*command):
 def make_checkpoint(path, model, steps, heads, images):
     need(sys.executable, os.path.join(HERE, 'make_random.py'), path, '--embed', *WIDTHS[model], '--T', steps, '--size', SIZE, '--classes', CLASSES,
          '--batch', 2, '--batches', 2, '--published', '--momenta', *(['--kd'] if heads == 2 else []))
-    with h5py.File(images, 'w') as f:
-        f['images'] = make_random.random_images(ARGS.images, 3, SIZE, 99).numpy().transpose(0, 2, 3, 1)
-        f['labels'] = [0] * ARGS.images
+    need(sys.executable, '-c', MAKE_IMAGES, HERE, images, ARGS.images, SIZE)
 
 
 def judge(model, checkpoint, images, fmt, folder):
