@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,14 @@ static enum qsv_status publish(const struct qsv_bank *part, const char *path, st
     return st;
 }
 
+/* What an engine had lies in pieces between others, and would stay ours. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const char *path,
                             const struct qsv_stop *stop, struct qsv_error *err)
 {
@@ -194,6 +203,7 @@ static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const c
     enum qsv_status st = qsv_statistics_create(&s, c->model, mine, err);
     if (!st)
         st = collect(c, s, stop, err);
+    give_back();
     if (!st)
         st = qsv_bank_create(&part, c->model, &c->spec->quantizer, err);
     if (!st)

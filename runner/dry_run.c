@@ -13,6 +13,7 @@
 #include "schedulers/local.h"
 
 static const double MIB = 1 << 20;
+enum { MOST_RANKS = 1 << 16 }; /* that are simulated */
 
 struct plan {
     const struct qsv_spec *spec;
@@ -158,6 +159,7 @@ static void describe_memory(const struct plan *p, struct qsv_strbuf *out)
 
 static enum qsv_status forecast(struct plan *p, struct qsv_error *err)
 {
+    const uint32_t ranks = p->ranks < MOST_RANKS ? p->ranks : MOST_RANKS;
     double factor = 1, upto = 1;
     const double threads = p->spec->threads; /* a rank's, which share its images */
     const struct qsv_troop_times times = {p->speed.real_s / threads, p->speed.integer_s / threads,
@@ -167,8 +169,8 @@ static enum qsv_status forecast(struct plan *p, struct qsv_error *err)
         .model = p->in->model,
         .n_judge = p->in->partition.n_judge,
         .n_decide = p->in->partition.n_decide,
-        .ranks = p->ranks > 2 ? p->ranks : 2,
-        .look_ahead = p->ranks > 2,
+        .ranks = ranks > 2 ? ranks : 2,
+        .look_ahead = ranks > 2,
         .bank = p->in->bank,
         .how = {
             .seed = 1, .times = &times, .record_s = 0.01, .latency_s = 1e-3, .message_s = 10e-6}};
