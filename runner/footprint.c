@@ -11,7 +11,7 @@
 
 /* The program, its libraries, what MPI sets aside, and what the allocator keeps of what was freed.
  */
-static const uint64_t PROGRAM_BYTES = 80 << 20;
+static const uint64_t PROGRAM_BYTES = 128 << 20;
 /* Matrices [rows][k] of doubles while a layer's codes are chosen: weights x H, codes, their sums,
  * differences, products. */
 enum { ROW_MATRICES = 5 };
