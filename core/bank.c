@@ -131,6 +131,8 @@ static enum qsv_status prepare_group(struct qsv_bank *b, uint32_t layer, size_t 
         free(h);
         return st;
     }
+    if (b->spent && group + 1 == b->n_groups)
+        qsv_statistics_forget(b->spent, layer);
     return qsv_curvature_init(&b->curvature[group], h, weights, rows, k, err);
 }
 
@@ -319,6 +321,17 @@ enum qsv_status qsv_bank_use_statistics(struct qsv_bank *b, const struct qsv_sta
                         (unsigned long long)theirs);
     b->statistics = statistics;
     return QSV_OK;
+}
+
+enum qsv_status qsv_bank_spend_statistics(struct qsv_bank *b, struct qsv_statistics *statistics,
+                                          struct qsv_error *err)
+{
+    enum qsv_status st = qsv_bank_use_statistics(b, statistics, err);
+    if (st)
+        return st;
+    b->spent = statistics;
+    b->statistics_hash = qsv_statistics_hash(statistics);
+    return b->statistics_hash ? QSV_OK : qsv_fail_memory(err, "statistics");
 }
 
 bool qsv_bank_has(const struct qsv_bank *b, uint32_t layer, enum qsv_format format)

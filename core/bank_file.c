@@ -146,7 +146,7 @@ static enum qsv_status write_contents(hid_t file, const struct contents *c, stru
 static enum qsv_status write_head(hid_t file, const struct qsv_bank *b, struct qsv_error *err)
 {
     const uint64_t statistics =
-        b->statistics ? qsv_statistics_hash(b->statistics) : b->statistics_hash;
+        b->statistics && !b->spent ? qsv_statistics_hash(b->statistics) : b->statistics_hash;
     enum qsv_status st = qsv_h5_set_u64(file, "qsvit_bank_version", FILE_VERSION, err);
     if (!st)
         st = qsv_h5_set_u64(file, "model_hash", b->model->hash, err);

@@ -19,8 +19,9 @@ struct qsv_bank {
     const struct qsv_model *model;
     struct qsv_quantizer quantizer;
     const struct qsv_statistics *statistics; /* NULL: none */
+    struct qsv_statistics *spent;            /* the same where they may be forgotten; else NULL */
     char *source;             /* the file that the entries are from; NULL: they are computed */
-    uint64_t statistics_hash; /* of what a file's entries were chosen by */
+    uint64_t statistics_hash; /* of what a file's entries were chosen by, or spent */
     const float **weights;    /* [n_layers], the model's */
     struct slot *slots;       /* [n_layers][QSV_N_FORMATS] */
     uint32_t prepared;        /* the layer whose curvature is at hand; QSV_NO_LAYER: none */

@@ -3,7 +3,7 @@
  *
  * Several networks run together as a trie over their layers' formats: what they share up to a layer
  * is computed once. Memory is planned when the engine is made; running does not allocate, except
- * for snapshots and prepared weights the first time they are needed. One engine is called by one
+ * for snapshots and prepared weights when they are needed. One engine is called by one
  * thread; it may use more, which share its weights.
  */
 #ifndef QSV_ENGINE_H
@@ -18,6 +18,10 @@
 enum { QSV_ENGINE_NUMERICS = 2 };
 
 struct qsv_engine;
+
+/* Prepared weights that an engine keeps from call to call, each (layer, format) once; a call whose
+ * networks need more has more while it lasts. */
+enum { QSV_ENGINE_KEPT_BYTES = 1 << 29 };
 
 /* What one network did on a batch. Buffers are the caller's; logits are set, the others are added
  * to; any but logits may be NULL. */
@@ -90,6 +94,11 @@ void qsv_engine_observe(struct qsv_engine *e, const struct qsv_engine_observer *
 /* Channels of all LIFs; LIF i's begin at qsv_engine_potential_offset(e, i). */
 size_t qsv_engine_potential_count(const struct qsv_engine *e);
 size_t qsv_engine_potential_offset(const struct qsv_engine *e, uint32_t lif);
+
+/* So many bytes of them instead, from the next call on. */
+void qsv_engine_keep_weights(struct qsv_engine *e, uint64_t bytes);
+/* Frees all prepared weights; those that are needed again are made again. */
+void qsv_engine_forget_weights(struct qsv_engine *e);
 
 struct qsv_engine_work qsv_engine_work_done(const struct qsv_engine *e); /* since it was made */
 

@@ -247,6 +247,16 @@ enum qsv_status qsv_statistics_add(struct qsv_statistics *s, const struct qsv_st
     return st;
 }
 
+void qsv_statistics_forget(struct qsv_statistics *s, uint32_t layer)
+{
+    struct qsv_layer_moments *m = &s->layers[layer];
+    free(m->counts);
+    free(m->sums);
+    m->counts = NULL;
+    m->sums = NULL;
+    m->positions = 0;
+}
+
 const struct qsv_model *qsv_statistics_model(const struct qsv_statistics *s)
 {
     return s->model;

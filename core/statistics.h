@@ -45,6 +45,9 @@ enum qsv_status qsv_statistics_note(struct qsv_statistics *s, uint64_t fingerpri
 enum qsv_status qsv_statistics_add(struct qsv_statistics *s, const struct qsv_statistics *shard,
                                    struct qsv_error *err);
 
+/* Frees what was collected of a layer, which then has no positions. */
+void qsv_statistics_forget(struct qsv_statistics *s, uint32_t layer);
+
 const struct qsv_model *qsv_statistics_model(const struct qsv_statistics *s);
 uint64_t qsv_statistics_fingerprint(const struct qsv_statistics *s);
 const uint32_t *qsv_statistics_images(const struct qsv_statistics *s, size_t *n);

@@ -5,14 +5,14 @@
 
 #include "core/base/alloc.h"
 #include "runner/commands.h"
+#include "runner/dry_run.h"
 #include "runner/inputs.h"
 #include "runner/ranks.h"
+#include "runner/stop.h"
 #include "runner/sweep.h"
 #include "runner/transport_mpi.h"
 #include "runner/verdict.h"
-#include "schedulers/cores.h"
 #include "schedulers/launcher.h"
-#include "schedulers/local.h"
 
 struct values {
     const char *spec, *run, *paths_from, *launcher, *status_file;
@@ -36,7 +36,8 @@ static const struct qsv_option options[] = {
     {QSV_OPTION_FLAG, "fresh", 0, NULL, offsetof(struct values, fresh), false, NULL, 0,
      "start over: what is in the run's folder is moved to <run>.old-<n>"},
     {QSV_OPTION_FLAG, "dry-run", 0, NULL, offsetof(struct values, dry_run), false, NULL, 0,
-     "check everything that the spec names, say what would be done, evaluate nothing"},
+     "check everything that the spec names, say what would be done, how long it takes (forecast "
+     "from a short measurement) and how much memory; evaluate nothing"},
     {QSV_OPTION_TEXT, "status-file", 0, "FILE", offsetof(struct values, status_file), false, NULL,
      0, "for scripts: write the exit status there; a launcher has one of its own"},
     {.type = QSV_OPTION_END},
@@ -152,34 +153,6 @@ static enum qsv_status work(struct qsv_ranks *r, void *context, struct qsv_error
     return st;
 }
 
-static void describe_places(const struct qsv_spec *spec, struct qsv_strbuf *out)
-{
-    const bool here = !strcmp(spec->scheduler.launcher, "local");
-    uint32_t ranks = spec->ranks;
-    if (!ranks && here)
-        ranks = qsv_local_ranks(qsv_cores_available(), qsv_spec_cores(spec));
-    qsv_strbuf_puts(out, "ranks      ");
-    if (ranks > 1)
-        qsv_strbuf_printf(out, "%u, of which one coordinates", ranks);
-    else
-        qsv_strbuf_puts(out, ranks ? "1" : "as many as the launcher starts");
-    qsv_strbuf_printf(out, "; each computes with %u thread%s\n", spec->threads,
-                      spec->threads == 1 ? "" : "s");
-}
-
-static enum qsv_status dry_run(const struct qsv_spec *spec, FILE *out, struct qsv_error *err)
-{
-    struct qsv_inputs in;
-    enum qsv_status st = qsv_inputs_load(&in, spec, err);
-    if (st)
-        return st;
-    struct qsv_strbuf text = {0};
-    qsv_inputs_describe(&in, &text);
-    describe_places(spec, &text);
-    qsv_inputs_fini(&in);
-    return qsv_print(out, &text, err);
-}
-
 static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocation *in,
                                 struct qsv_error *err)
 {
@@ -191,7 +164,7 @@ static enum qsv_status run_spec(struct qsv_spec *spec, const struct qsv_invocati
                               .log = stderr,
                               .terminal = isatty(STDERR_FILENO)};
     if (v->dry_run)
-        return info.rank == 0 ? dry_run(spec, in->out, err) : QSV_OK;
+        return info.rank == 0 ? qsv_dry_run(spec, in->out, err) : QSV_OK;
     if (!info.launched && spec->ranks != 1)
         return launch(spec, in, err);
     char *command_line = join_arguments(in->argc, in->argv);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,9 +121,9 @@ static double work_of(const struct qsv_layer *l)
     return k * k * (k + 10.0 * (l->groups > 1 ? 1 : l->out_ch));
 }
 
-/* Marks the part's layers: the one with most work left goes to the part with least so far. */
-static enum qsv_status choose_layers(const struct qsv_codes *c, uint32_t part, bool *mine,
-                                     struct qsv_error *err)
+/* The layer with most work left goes to the part with least so far. */
+enum qsv_status qsv_codes_part_layers(const struct qsv_codes *c, uint32_t part, bool *mine,
+                                      struct qsv_error *err)
 {
     const struct qsv_graph *g = &c->model->graph;
     double sums[MOST_PARTS] = {0};
@@ -186,6 +187,14 @@ static enum qsv_status publish(const struct qsv_bank *part, const char *path, st
     return st;
 }
 
+/* What an engine had lies in pieces between others, and would stay ours. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const char *path,
                             const struct qsv_stop *stop, struct qsv_error *err)
 {
@@ -194,10 +203,11 @@ static enum qsv_status make(const struct qsv_codes *c, const bool *mine, const c
     enum qsv_status st = qsv_statistics_create(&s, c->model, mine, err);
     if (!st)
         st = collect(c, s, stop, err);
+    give_back();
     if (!st)
         st = qsv_bank_create(&part, c->model, &c->spec->quantizer, err);
     if (!st)
-        st = qsv_bank_use_statistics(part, s, err);
+        st = qsv_bank_spend_statistics(part, s, err);
     if (!st)
         st = fill(c, part, mine, stop, err);
     if (!st)
@@ -232,7 +242,7 @@ static enum qsv_status make_unless_late(const struct qsv_codes *c, uint32_t part
                                         bool *mine, const struct qsv_stop *stop,
                                         struct qsv_error *err)
 {
-    enum qsv_status st = choose_layers(c, part, mine, err);
+    enum qsv_status st = qsv_codes_part_layers(c, part, mine, err);
     if (st)
         return st;
     if (!has_folder(c))

@@ -41,6 +41,9 @@ bool qsv_codes_are_complete(const struct qsv_codes *c);
 /* How many parts: of the model and the shards, whatever the ranks. */
 uint32_t qsv_codes_parts(const struct qsv_codes *c);
 bool qsv_codes_has_part(const struct qsv_codes *c, uint32_t part);
+/* mine [n_layers]: which layers a part computes that the bank lacks codes of. */
+enum qsv_status qsv_codes_part_layers(const struct qsv_codes *c, uint32_t part, bool *mine,
+                                      struct qsv_error *err);
 
 /* Makes the folder that parts come into: rank 0, before any is dealt. */
 enum qsv_status qsv_codes_make_folder(const struct qsv_codes *c, struct qsv_error *err);

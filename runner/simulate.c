@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "jobs/strategy.h"
 #include "results/index.h"
 #include "runner/coordinator.h"
@@ -37,13 +37,6 @@ struct simulation {
     struct qsv_forecast_step *step; /* the one in progress */
     double taking_cpu_s;            /* spent on what a store would do */
 };
-
-static double cpu_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double now_s(const struct simulation *s)
 {
@@ -79,7 +72,7 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
 {
     struct simulation *s = context;
     uint8_t *bits;
-    double began_s = cpu_s();
+    double began_s = qsv_clock_thread_s();
     (void)segment;
     enum qsv_status st = find_row(s, r->trial_id, &bits, err);
     if (!st && has(bits, r->shard)) {
@@ -88,20 +81,21 @@ static enum qsv_status take_record(void *context, struct qsv_record *r, const ch
         bits[r->shard / 8] |= (uint8_t)(1 << r->shard % 8);
         s->out->n_records++;
         s->step->asked_s += r->wall_s;
+        s->step->n_forwards += r->n_images;
     }
-    s->taking_cpu_s += cpu_s() - began_s;
+    s->taking_cpu_s += qsv_clock_thread_s() - began_s;
     return st;
 }
 
 static enum qsv_status take_ahead(void *context, struct qsv_record *r, struct qsv_error *err)
 {
     struct simulation *s = context;
-    double began_s = cpu_s();
+    double began_s = qsv_clock_thread_s();
     struct qsv_record bare = {
         .trial_id = r->trial_id, .shard = r->shard, .n_images = r->n_images, .wall_s = r->wall_s};
     s->out->n_ahead++;
     enum qsv_status st = qsv_shelf_put(&s->shelf, &bare, err);
-    s->taking_cpu_s += cpu_s() - began_s;
+    s->taking_cpu_s += qsv_clock_thread_s() - began_s;
     return st;
 }
 
@@ -192,11 +186,11 @@ static enum qsv_status run_job(struct simulation *s, enum qsv_task_kind kind,
         ahead.missing = h->missing;
         job.ahead = &ahead;
     }
-    double began_s = now_s(s), cpu_began_s = cpu_s();
+    double began_s = now_s(s), cpu_began_s = qsv_clock_thread_s();
     double others_s = qsv_troop_figures(s->troop).cpu_s + s->taking_cpu_s;
     enum qsv_status st = qsv_coordinator_run(s->coordinator, &job, err);
     others_s = qsv_troop_figures(s->troop).cpu_s + s->taking_cpu_s - others_s;
-    s->out->coordinator_cpu_s += cpu_s() - cpu_began_s - others_s;
+    s->out->coordinator_cpu_s += qsv_clock_thread_s() - cpu_began_s - others_s;
     s->step->seconds += now_s(s) - began_s;
     return st;
 }
@@ -298,8 +292,12 @@ static enum qsv_status verify(struct simulation *s, const struct qsv_selection *
     q.shared[0] = 0;
     memset(q.missing, 1, q.n_shards);
     st = begin_step(s, "verify", 1, err);
-    if (!st)
+    for (uint32_t i = 0; i < q.n_shards; i++)
+        q.n_images += qsv_partition_shard(&s->partition, q.first_shard + i).n_images;
+    if (!st) {
+        s->step->n_forwards += q.n_images;
         st = run_job(s, QSV_TASK_VERIFY, &q, err);
+    }
     qsv_question_fini(&q);
     return st;
 }

@@ -31,8 +31,9 @@ enum { QSV_MAX_FORECAST_STEPS = 16 };
 struct qsv_forecast_step {
     char name[32];
     uint32_t n_calls, n_trials;
-    double seconds; /* that it lasts */
-    double asked_s; /* of its records, over all workers */
+    uint64_t n_forwards; /* images x trials of its records, and of verifying */
+    double seconds;      /* that it lasts */
+    double asked_s;      /* of its records, over all workers */
 };
 
 struct qsv_forecast {

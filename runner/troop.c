@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/real.h"
 #include "core/base/rng.h"
 
@@ -45,13 +45,6 @@ struct qsv_troop {
     uint8_t *knows; /* [n_workers][(n_shards + 7) / 8] baselines */
     struct qsv_troop_figures figures;
 };
-
-static double cpu_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool before(const struct event *a, const struct event *b)
 {
@@ -287,9 +280,9 @@ static enum qsv_status troop_poll(struct qsv_transport *transport, struct qsv_pa
     *out = (struct qsv_parcel){-1, NULL, 0};
     if (!t->n_events || t->heap[0].at_s > t->now_s)
         return QSV_OK;
-    double began_s = cpu_s();
+    double began_s = qsv_clock_thread_s();
     enum qsv_status st = deliver(t, out, err);
-    t->figures.cpu_s += cpu_s() - began_s;
+    t->figures.cpu_s += qsv_clock_thread_s() - began_s;
     return st;
 }
 
@@ -314,7 +307,7 @@ static enum qsv_status troop_send(struct qsv_transport *transport, int to, struc
                                   struct qsv_error *err)
 {
     struct qsv_troop *t = transport->context;
-    double began_s = cpu_s();
+    double began_s = qsv_clock_thread_s();
     struct qsv_message m;
     assert(to > 0 && to < transport->size);
     enum qsv_status st =
@@ -327,7 +320,7 @@ static enum qsv_status troop_send(struct qsv_transport *transport, int to, struc
         st = take(t, (uint32_t)to - 1, &m, err);
         qsv_message_fini(&m);
     }
-    t->figures.cpu_s += cpu_s() - began_s;
+    t->figures.cpu_s += qsv_clock_thread_s() - began_s;
     return st;
 }
 

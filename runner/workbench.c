@@ -12,9 +12,9 @@
 #include "runner/outcome.h"
 
 enum {
-    IMAGE_CACHE_BYTES = 1 << 29,
+    IMAGE_CACHE_BYTES = 1 << 27,
     AHEAD_BYTES = 1 << 26,
-    BASELINE_CACHE_BYTES = 1 << 28,
+    BASELINE_CACHE_BYTES = 1 << 27,
     NETWORK_CACHE_BYTES = 1 << 28,
     BATCH_BYTES = 1 << 29
 };
@@ -264,6 +264,8 @@ static enum qsv_status begin_work(struct qsv_workbench *e, const struct qsv_tria
     for (uint32_t i = 0; i < n && !st; i++) {
         if (trials[i].trial_id == e->baseline_id)
             continue;
+        if (qsv_stop_asked(e->setup.stop)) /* codes of a large network take a while */
+            return qsv_fail(err, QSV_ESTOPPED, "stopped");
         st = get_network(e, trials[i].trial_id, trials[i].formats, &w->networks[i + 1], err);
         if (!st)
             st = make_outcome(e, w->images, trials[i].formats, &w->outcomes[i + 1], err);
@@ -384,6 +386,8 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
     struct qsv_outcome *o = NULL;
     enum qsv_status st = begin_shard(e, shard, &images, err);
     w.images = images;
+    if (e->exported.trial_id != trial_id) /* nothing else is asked for by now */
+        qsv_engine_forget_weights(e->engine);
     if (!st)
         st = qsv_exported_load(&e->exported, path, trial_id, e->setup.model, e->batch,
                                e->setup.threads, err);
@@ -408,6 +412,18 @@ enum qsv_status qsv_workbench_evaluate_exported(struct qsv_workbench *e, const c
         destroy_outcome(o);
     end_work(&w);
     return st;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t qsv_workbench_kept_bytes(const struct qsv_model *model, uint64_t n_images)
+{
+    const struct qsv_shape in = model->options.input;
+    return smaller(n_images * in.c * in.h * in.w, IMAGE_CACHE_BYTES) +
+           smaller(n_images * model->classes * sizeof(float), BASELINE_CACHE_BYTES);
 }
 
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e)

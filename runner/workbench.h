@@ -52,6 +52,8 @@ uint32_t qsv_workbench_batch(const struct qsv_model *model);
 void qsv_workbench_expect(struct qsv_workbench *e, uint32_t shard);
 /* Seconds that it has waited for images. */
 double qsv_workbench_waited_s(const struct qsv_workbench *e);
+/* Bytes of images and baseline answers that are kept at most, of so many images in all. */
+uint64_t qsv_workbench_kept_bytes(const struct qsv_model *model, uint64_t n_images);
 
 struct qsv_engine_work qsv_workbench_work(const struct qsv_workbench *e);
 /* Of the engine, see core/engine.h. */

@@ -33,6 +33,7 @@ libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
+hdf5-tools              test             command h5diff
 procps                  test             command pgrep
 slurm-wlm               slurm            slurm
 munge                   slurm            command munged

@@ -20,6 +20,11 @@ double qsv_clock_unix_s(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+double qsv_clock_thread_s(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void qsv_clock_nap_s(double seconds)
 {
     struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};

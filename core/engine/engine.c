@@ -17,7 +17,10 @@ struct qsv_engine {
     struct qsv_lane *lanes; /* [n_lanes] */
     uint32_t n_lanes;
     struct qsv_weights *weights; /* [n_layers][QSV_N_FORMATS], made when first needed */
-    size_t *potential_offset;    /* [n_lifs] */
+    uint64_t weights_bytes;      /* of those that are made */
+    uint64_t kept_bytes;         /* see qsv_engine_keep_weights */
+    uint64_t calls;
+    size_t *potential_offset; /* [n_lifs] */
     size_t potential_count;
     uint32_t max_batch;
     struct qsv_engine_work work;
@@ -111,6 +114,7 @@ enum qsv_status qsv_engine_create(struct qsv_engine **out, const struct qsv_mode
     e->model = model;
     e->kernels = kernels;
     e->max_batch = max_batch;
+    e->kept_bytes = QSV_ENGINE_KEPT_BYTES;
     enum qsv_status st = lay_out_potentials(e, err);
     if (!st && !(e->weights = qsv_alloc(model->graph.n_layers * QSV_N_FORMATS, sizeof *e->weights)))
         st = qsv_fail_memory(err, "the engine");
@@ -170,6 +174,51 @@ void qsv_engine_profile(struct qsv_engine *e, struct qsv_profile *p)
     e->profile = p;
 }
 
+static uint64_t bytes_at(const struct qsv_engine *e, size_t slot)
+{
+    return qsv_weights_bytes(&e->model->graph.layers[slot / QSV_N_FORMATS],
+                             (enum qsv_format)(slot % QSV_N_FORMATS), e->kernels);
+}
+
+static void drop_weights(struct qsv_engine *e, size_t slot)
+{
+    qsv_weights_fini(&e->weights[slot]);
+    e->weights_bytes -= bytes_at(e, slot);
+}
+
+/* Those that have not been used for longest, until so many more fit; never what this call needs. */
+static void make_room(struct qsv_engine *e, uint64_t bytes)
+{
+    const size_t n = e->model->graph.n_layers * QSV_N_FORMATS;
+    while (e->weights_bytes + bytes > e->kept_bytes) {
+        size_t oldest = n;
+        for (size_t i = 0; i < n; i++)
+            if (e->weights[i].made && e->weights[i].used < e->calls &&
+                (oldest == n || e->weights[i].used < e->weights[oldest].used))
+                oldest = i;
+        if (oldest == n)
+            return;
+        drop_weights(e, oldest);
+    }
+}
+
+void qsv_engine_keep_weights(struct qsv_engine *e, uint64_t bytes)
+{
+    e->kept_bytes = bytes;
+}
+
+void qsv_engine_forget_weights(struct qsv_engine *e)
+{
+    for (size_t i = 0; i < e->model->graph.n_layers * QSV_N_FORMATS; i++)
+        if (e->weights[i].made)
+            drop_weights(e, i);
+}
+
+static size_t slot_of(const struct qsv_network *network, uint32_t layer)
+{
+    return layer * QSV_N_FORMATS + (size_t)qsv_network_layer(network, layer).weights->format;
+}
+
 /* Before lanes run, so that they only read them. */
 static enum qsv_status make_weights(struct qsv_engine *e, const struct qsv_network *network,
                                     struct qsv_error *err)
@@ -177,12 +226,25 @@ static enum qsv_status make_weights(struct qsv_engine *e, const struct qsv_netwo
     const struct qsv_graph *g = &e->model->graph;
     enum qsv_status st = QSV_OK;
     for (uint32_t l = 0; !st && l < g->n_layers; l++) {
-        const struct qsv_bank_entry *entry = qsv_network_layer(network, l).weights;
-        struct qsv_weights *w = &e->weights[l * QSV_N_FORMATS + (size_t)entry->format];
-        if (!w->made)
-            st = qsv_weights_init(w, &g->layers[l], entry, e->kernels, err);
+        const size_t slot = slot_of(network, l);
+        if (e->asked && e->asked(e->asked_context))
+            return qsv_fail(err, QSV_ESTOPPED, "stopped");
+        if (e->weights[slot].made)
+            continue;
+        make_room(e, bytes_at(e, slot));
+        st = qsv_weights_init(&e->weights[slot], &g->layers[l],
+                              qsv_network_layer(network, l).weights, e->kernels, err);
+        e->weights[slot].used = e->calls;
+        e->weights_bytes += st ? 0 : bytes_at(e, slot);
     }
     return st;
+}
+
+/* What is made already is not to make room for what is not. */
+static void mark_weights(struct qsv_engine *e, const struct qsv_network *network)
+{
+    for (uint32_t l = 0; l < e->model->graph.n_layers; l++)
+        e->weights[slot_of(network, l)].used = e->calls;
 }
 
 /* The thread that called the engine is the one that may ask. It does so while others run, too. */
@@ -226,10 +288,13 @@ enum qsv_status qsv_engine_run(struct qsv_engine *e, const uint8_t *pixels, uint
     assert(n >= 1 && n <= e->max_batch);
     assert((!trace && !e->observer.on_input) || (n_networks == 1 && e->n_lanes == 1));
     enum qsv_status st = QSV_OK;
-    for (uint32_t i = 0; !st && i < n_networks; i++) {
+    e->calls++;
+    for (uint32_t i = 0; i < n_networks; i++) {
         assert(qsv_network_model(networks[i]) == e->model);
-        st = make_weights(e, networks[i], err);
+        mark_weights(e, networks[i]);
     }
+    for (uint32_t i = 0; !st && i < n_networks; i++)
+        st = make_weights(e, networks[i], err);
     if (st || !n_networks)
         return st;
     struct qsv_call call = {.weights = e->weights,

@@ -257,18 +257,36 @@ static enum qsv_status save(struct run *r, uint32_t step, uint32_t depth)
     if (!qsv_grow(&l->snapshots, &l->n_snapshots, depth + 1, sizeof *l->snapshots))
         return qsv_fail_memory(r->err, "the engine's snapshots");
     struct qsv_snapshot *s = &l->snapshots[depth];
-    if (!qsv_grow(&s->data, &s->capacity, copy_live(&l->context, step, NULL, false), 1))
+    const size_t bytes = copy_live(&l->context, step, NULL, false);
+    if (bytes > s->capacity) {
+        free(s->data);
+        s->data = qsv_alloc(bytes, 1);
+        s->capacity = s->data ? bytes : 0;
+    }
+    if (!s->data)
         return qsv_fail_memory(r->err, "the engine's snapshots");
     copy_live(&l->context, step, s->data, false);
     return QSV_OK;
 }
 
-/* Moves the members that have the last member's format of the layer to the end; returns how many
- * stay in front. */
+/* The format that fewest members have in the layer; of equal ones the first. */
+static uint8_t rarest(const struct run *r, const struct branch *b, uint32_t layer)
+{
+    uint32_t count[QSV_N_FORMATS] = {0}, least = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        count[qsv_network_formats(r->call->networks[b->members[i]])[layer]]++;
+    for (uint32_t f = 0; f < QSV_N_FORMATS; f++)
+        if (count[f] && (!count[least] || count[f] < count[least]))
+            least = f;
+    return (uint8_t)least;
+}
+
+/* Moves the members that have the rarest format of the layer to the end; returns how many stay in
+ * front, at least half of them where there are any. */
 static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer)
 {
     struct qsv_network *const *networks = r->call->networks;
-    const uint8_t format = qsv_network_formats(networks[b->members[b->n - 1]])[layer];
+    const uint8_t format = rarest(r, b, layer);
     uint32_t front = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         uint32_t m = b->members[i];
@@ -280,8 +298,9 @@ static uint32_t part(const struct run *r, const struct branch *b, uint32_t layer
     return front;
 }
 
-/* Runs the branch from `step` to the end. Where members differ in a layer, those like the last one
- * go first, from a snapshot; the others go on from it. depth counts snapshots in use. */
+/* Runs the branch from `step` to the end. Where members differ in a layer, the smallest part of
+ * them goes first; the others go on from a snapshot. depth counts snapshots in use: at most log2 of
+ * the networks, because a part that goes first is at most half. */
 static enum qsv_status run_branch(struct run *r, struct branch b, uint32_t step, uint32_t depth)
 {
     const struct qsv_plan *p = r->lane->context.plan;

@@ -18,18 +18,43 @@ static void size_for_attention(size_t *heads, size_t *counts, const struct qsv_a
     *counts = larger(*counts, channels * (channels + 16));
 }
 
+struct needs {
+    struct qsv_conv_needs conv;
+    size_t heads, counts; /* attention's */
+};
+
+static struct needs needs_of(const struct qsv_model *model, const struct qsv_kernels *kernels,
+                             uint32_t max_batch)
+{
+    const struct qsv_graph *g = &model->graph;
+    struct needs n = {{1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, 1};
+    for (size_t i = 0; i < g->n_layers; i++)
+        qsv_conv_need(&n.conv, &g->layers[i], kernels, max_batch,
+                      g->nodes[g->layers[i].node].per_step ? model->options.time_steps : 1);
+    for (size_t i = 0; i < g->n_attentions; i++)
+        size_for_attention(&n.heads, &n.counts, &g->attentions[i]);
+    return n;
+}
+
+uint64_t qsv_scratch_bytes(const struct qsv_model *model, const struct qsv_kernels *kernels,
+                           uint32_t max_batch)
+{
+    const struct needs n = needs_of(model, kernels, max_batch);
+    const struct qsv_scratch *s = NULL; /* for its elements' sizes */
+    return n.conv.index + n.conv.tables + n.conv.gathered * sizeof *s->gathered +
+           n.conv.events * sizeof *s->events + n.conv.first_event * sizeof *s->first_event +
+           n.conv.list * sizeof *s->list + n.conv.tile * sizeof *s->tile +
+           n.conv.patches * sizeof *s->patches + n.conv.outputs * sizeof *s->ones +
+           n.conv.outputs * sizeof *s->zeros + n.heads * sizeof *s->heads +
+           n.counts * sizeof *s->counts;
+}
+
 enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *model,
                                  const struct qsv_kernels *kernels, uint32_t max_batch,
                                  struct qsv_error *err)
 {
-    const struct qsv_graph *g = &model->graph;
-    struct qsv_conv_needs need = {1, 1, 1, 1, 1, 1, 1, 1, 1};
-    size_t heads = 1, counts = 1;
-    for (size_t i = 0; i < g->n_layers; i++)
-        qsv_conv_need(&need, &g->layers[i], kernels, max_batch,
-                      g->nodes[g->layers[i].node].per_step ? model->options.time_steps : 1);
-    for (size_t i = 0; i < g->n_attentions; i++)
-        size_for_attention(&heads, &counts, &g->attentions[i]);
+    const struct needs all = needs_of(model, kernels, max_batch);
+    const struct qsv_conv_needs need = all.conv;
     *s = (struct qsv_scratch){
         .index = qsv_alloc_aligned(need.index, 1),
         .gathered = qsv_alloc_aligned(need.gathered, sizeof *s->gathered),
@@ -41,8 +66,8 @@ enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *
         .patches = qsv_alloc_aligned(need.patches, sizeof *s->patches),
         .ones = qsv_alloc_aligned(need.outputs, sizeof *s->ones),
         .zeros = qsv_alloc_aligned(need.outputs, sizeof *s->zeros),
-        .heads = qsv_alloc_aligned(heads, sizeof *s->heads),
-        .counts = qsv_alloc_aligned(counts, sizeof *s->counts),
+        .heads = qsv_alloc_aligned(all.heads, sizeof *s->heads),
+        .counts = qsv_alloc_aligned(all.counts, sizeof *s->counts),
     };
     if (s->index && s->gathered && s->tables && s->events && s->first_event && s->list && s->tile &&
         s->patches && s->ones && s->zeros && s->heads && s->counts) {

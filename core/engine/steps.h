@@ -37,6 +37,9 @@ enum qsv_status qsv_scratch_init(struct qsv_scratch *s, const struct qsv_model *
                                  const struct qsv_kernels *kernels, uint32_t max_batch,
                                  struct qsv_error *err);
 void qsv_scratch_fini(struct qsv_scratch *s);
+/* Bytes that qsv_scratch_init allocates. */
+uint64_t qsv_scratch_bytes(const struct qsv_model *model, const struct qsv_kernels *kernels,
+                           uint32_t max_batch);
 
 /* Where value v begins. */
 void *qsv_step_value(const struct qsv_step_context *c, uint32_t v);

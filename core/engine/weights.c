@@ -63,6 +63,21 @@ static enum qsv_status init_values(struct qsv_weights *w, const struct qsv_layer
     return QSV_OK;
 }
 
+uint64_t qsv_weights_bytes(const struct qsv_layer *layer, enum qsv_format format,
+                           const struct qsv_kernels *kernels)
+{
+    const bool codes = qsv_format_info(format)->integer && layer->spike_input;
+    const uint64_t k = (uint64_t)layer->kernel * layer->kernel * layer->in_ch;
+    if (format == QSV_NONE)
+        return 0;
+    if (codes && layer->groups == 1)
+        return qsv_code_weights_bytes(kernels, format, layer->out_ch, layer->in_ch,
+                                      layer->kernel * layer->kernel);
+    if (codes && layer->kernel <= QSV_MAX_WINDOW)
+        return layer->n_weights;
+    return k * round_up(layer->out_ch, ROW_LANES) * sizeof(float);
+}
+
 enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,
                                  const struct qsv_bank_entry *entry,
                                  const struct qsv_kernels *kernels, struct qsv_error *err)

@@ -17,11 +17,15 @@ struct qsv_weights {
     int code_max;   /* largest magnitude of `codes` */
     bool left_out;  /* format none: there are none of the above */
     bool made;
+    uint64_t used; /* the engine's call that last ran with them */
 };
 
 enum qsv_status qsv_weights_init(struct qsv_weights *w, const struct qsv_layer *layer,
                                  const struct qsv_bank_entry *entry,
                                  const struct qsv_kernels *kernels, struct qsv_error *err);
 void qsv_weights_fini(struct qsv_weights *w);
+/* Bytes that they take. */
+uint64_t qsv_weights_bytes(const struct qsv_layer *layer, enum qsv_format format,
+                           const struct qsv_kernels *kernels);
 
 #endif

@@ -150,6 +150,20 @@ static void schedule(const struct layout *l, uint8_t *then, uint32_t o4, uint32_
     then[l->n - 1] = QSV_EMPTY;
 }
 
+uint64_t qsv_code_weights_bytes(const struct qsv_kernels *k, enum qsv_format format,
+                                uint32_t out_ch, uint32_t in_ch, uint32_t taps)
+{
+    const struct qsv_format_info *f = qsv_format_info(format);
+    const uint64_t n = (uint64_t)taps * (round_up(in_ch, k->index_bits) / k->index_bits);
+    const uint64_t outputs = round_up(out_ch, QSV_OUTPUTS);
+    const uint32_t largest =
+        (uint32_t)(abs(f->code_min) > abs(f->code_max) ? abs(f->code_min) : abs(f->code_max));
+    const uint64_t parts = largest * k->index_bits > UINT8_MAX ? 2 : 1;
+    if (!k->subsets)
+        return outputs * (n * k->index_bits + sizeof(int32_t));
+    return outputs * (n * ENTRIES * parts + sizeof(int32_t)) + outputs / QSV_OUTPUTS * parts * n;
+}
+
 enum qsv_status qsv_code_weights_init(struct qsv_code_weights *w, const struct qsv_kernels *k,
                                       const int8_t *codes, uint32_t out_ch, uint32_t in_ch,
                                       uint32_t taps, const char *name, struct qsv_error *err)

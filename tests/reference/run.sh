@@ -1,7 +1,7 @@
 #!/bin/bash
 # Holds the engine to PyTorch, layer by layer and spike by spike (check_trace.py), on the default model and on random ones of other widths,
-# depths, time steps, channels and heads; its answers to PyTorch's logits; its quantized files to themselves. `make test-reference`
-# runs it and installs what it needs.
+# depths, time steps, channels and heads, and on a published size; its answers to PyTorch's logits; its quantized files to themselves.
+# `make test-reference` runs it and installs what it needs.
 . tests/lib.sh
 
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -98,6 +98,15 @@ if [ "$status" = 0 ]; then
     pass "ImageNet's transform: $out"
 else
     fail "ImageNet's transform" "$out" "$err"
+fi
+
+# A published size as a published file: import, and every spike in f32 and int4. full_size.py alone does all sizes.
+run "$PYTHON" $ref/full_size.py --models 31M --time-steps 1 --heads 1
+if [ "$status" = 0 ]; then
+    pass "31M at 224x224, f32 and int4"
+    sed 's/^/# /' <<<"$out"
+else
+    fail "31M at 224x224, f32 and int4" "$out" "$err"
 fi
 
 need "PyTorch's answers" "$PYTHON" $ref/make_golden.py "$TMP/default.pth" "$TMP/golden.h5" --images 256 \

@@ -454,6 +454,50 @@ static void test_sealed_files_that_lie(void **state)
     golden_close(&g);
 }
 
+/* Every integer entry of a bank by statistics that are used, or spent. */
+static void fill_bank(struct qsv_bank **out, const struct golden *g, struct qsv_statistics *s,
+                      bool spend)
+{
+    static const struct qsv_quantizer searched = {"searched", QSV_SCALE_MSE, QSV_F32};
+    const struct qsv_bank_entry *e;
+    OK(qsv_bank_create(out, g->model, &searched, &err));
+    if (spend)
+        OK(qsv_bank_spend_statistics(*out, s, &err));
+    else
+        OK(qsv_bank_use_statistics(*out, s, &err));
+    for (uint32_t l = 0; l < g->model->graph.n_layers; l++)
+        for (int f = QSV_INT4; f <= QSV_BINARY; f++)
+            OK(qsv_bank_get(&e, *out, l, (enum qsv_format)f, &err));
+}
+
+static void test_spent_statistics_give_the_same_bank(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct qsv_bank *bank;
+    uint8_t *files[2];
+    size_t bytes[2];
+    char *path = qsv_file_join(folder, "b.h5");
+    golden_open(&g, "grey");
+    for (int spend = 0; spend < 2; spend++) {
+        struct qsv_statistics *s = shard(&g, 0, 3, 3);
+        fill_bank(&bank, &g, s, spend);
+        OK(qsv_bank_save(bank, path, &err));
+        OK(qsv_file_read(&files[spend], &bytes[spend], path, 1 << 24, &err));
+        for (uint32_t l = 0; spend && l < g.model->graph.n_layers; l++)
+            assert_int_equal(qsv_statistics_positions(s, l), 0);
+        qsv_bank_destroy(bank);
+        qsv_statistics_destroy(s);
+        unlink(path);
+    }
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(files[0], files[1], bytes[0]);
+    free(files[0]);
+    free(files[1]);
+    free(path);
+    golden_close(&g);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -484,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_damaged_files),
         cmocka_unit_test(test_sealed_files_that_lie),
+        cmocka_unit_test(test_spent_statistics_give_the_same_bank),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

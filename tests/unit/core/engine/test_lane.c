@@ -241,6 +241,88 @@ static void test_memory_stays_flat(void **state)
     free(r);
 }
 
+/* Memory that an engine has come to after it ran these networks. */
+static size_t memory_of(struct fixture *f, struct qsv_network *const *nets, uint32_t n)
+{
+    struct qsv_engine_output out[64];
+    float logits[MAX_CLASSES];
+    const size_t before = allocated_bytes();
+    struct qsv_engine *e = engine_of(f, 1);
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = (struct qsv_engine_output){.logits = logits};
+    OK(qsv_engine_run(e, f->pixels, 1, nets, n, out, NULL, NULL, &err));
+    const size_t bytes = allocated_bytes() - before;
+    qsv_engine_destroy(e);
+    return bytes;
+}
+
+/* As step 1 asks: every network differs from f32 in a layer of its own, so that all others wait, or
+ * it does. What waits are parts of half the networks at most: of 33 six, not 33. */
+static void test_few_values_wait_where_networks_part(void **state)
+{
+    enum { MANY = 33, FEW = 3 };
+    struct fixture *f = *state;
+    struct qsv_network *nets[MANY];
+    uint8_t formats[512] = {0};
+    for (uint32_t i = 0; i < MANY; i++) { /* layers of the first blocks, where values are large */
+        formats[i] = i ? QSV_F16 : QSV_F32;
+        OK(qsv_network_create(&nets[i], f->model, f->bank, formats, &err));
+        formats[i] = QSV_F32;
+    }
+    const size_t few = memory_of(f, nets, FEW), many = memory_of(f, nets, MANY);
+    size_t weights = 0;
+    for (uint32_t i = FEW; i < MANY; i++)
+        weights += f->model->graph.layers[i].n_weights * sizeof(float) * 2;
+    assert_true(many < 2 * few + weights);
+    for (uint32_t i = 0; i < MANY; i++)
+        qsv_network_destroy(nets[i]);
+}
+
+/* Weights that were forgotten are made again, and give the same. */
+static void test_forgotten_weights_are_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want), *got = qsv_alloc(NETS, sizeof *got);
+    struct qsv_engine *e = engine_of(f, 1);
+    const size_t before = allocated_bytes();
+    run(f, e, 2, want);
+    const size_t with = allocated_bytes();
+    qsv_engine_forget_weights(e);
+    assert_true(allocated_bytes() < with);
+    assert_true(allocated_bytes() >= before);
+    run(f, e, 2, got);
+    assert_memory_equal(want, got, NETS * sizeof *want);
+    qsv_engine_destroy(e);
+    free(want);
+    free(got);
+}
+
+/* With room for no network's weights, each call has those of its own networks and no others. */
+static void test_weights_make_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct result *want = qsv_alloc(NETS, sizeof *want);
+    float logits[MAX_CLASSES];
+    struct qsv_engine *e = engine_of(f, 1), *roomy = engine_of(f, 1);
+    struct qsv_engine_output out = {.logits = logits};
+    const size_t before = allocated_bytes();
+    run(f, roomy, 1, want);
+    const size_t all = allocated_bytes() - before;
+    qsv_engine_keep_weights(e, 1);
+    size_t most = 0;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < NETS; i++) {
+            const size_t began = allocated_bytes();
+            OK(qsv_engine_run(e, f->pixels, 1, &f->nets[i], 1, &out, NULL, NULL, &err));
+            most = round || i ? most : allocated_bytes() - began;
+            assert_memory_equal(logits, want[i].logits, f->model->classes * sizeof *logits);
+        }
+    assert_true(allocated_bytes() - before - all < 2 * most);
+    qsv_engine_destroy(e);
+    qsv_engine_destroy(roomy);
+    free(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +332,9 @@ int main(void)
         cmocka_unit_test(test_only_the_caller_asks),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_memory_stays_flat),
+        cmocka_unit_test(test_forgotten_weights_are_made_again),
+        cmocka_unit_test(test_weights_make_room_for_others),
+        cmocka_unit_test(test_few_values_wait_where_networks_part),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
