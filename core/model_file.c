@@ -271,7 +271,8 @@ enum qsv_status qsv_model_load(struct qsv_model **out, const char *path, struct 
     uint64_t hash = 0, source_bytes = 0;
     *out = NULL;
     if (stat(path, &info) < 0)
-        return qsv_fail(err, QSV_EINPUT, "%s: no such model file", path);
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: no such model file; qsvit import makes one from a checkpoint", path);
     enum qsv_status st = qsv_seal_open(&file, path, err);
     if (st)
         return st;

@@ -124,8 +124,10 @@ static enum qsv_status fail_held(struct qsv_error *err, const char *path,
             "as gone after %d; if you know that it is gone, remove the file",
             age_s > 0 ? age_s : 0, QSV_LOCK_STALE_S);
     return qsv_fail(err, QSV_EIDENTITY,
-                    "%s: this run is held by process %ld on host %s%s since %s%s", path,
-                    holder->pid, holder->host, job, since, advice);
+                    "%s: this run is held by process %ld on host %s%s since %s%s; qsvit watch %.*s "
+                    "shows it",
+                    path, holder->pid, holder->host, job, since, advice,
+                    (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0), path);
 }
 
 /* Puts the lock where there is none; by a link, so that it is never seen half written, where the
