@@ -18,9 +18,11 @@ void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l)
                       "workers %" PRIu32 " alive %" PRIu32 "\n"
                       "trials %" PRIu32 " images %" PRIu64 "\n"
                       "recorded %" PRIu64 " done %" PRIu64 " all %" PRIu64 " in %.3f s\n"
+                      "best %.4f bits %.4f points\n"
                       "step %s\n",
                       l->unix_s, l->attempt, l->workers, l->alive, l->trials, l->images,
-                      l->recorded, l->done, l->all, l->passed_s, l->step);
+                      l->recorded, l->done, l->all, l->passed_s, l->best_bits, l->best_drop,
+                      l->step);
 }
 
 bool qsv_live_parse(struct qsv_live *out, const char *text)
@@ -29,10 +31,11 @@ bool qsv_live_parse(struct qsv_live *out, const char *text)
     int n = sscanf(text,
                    "qsvit live %lf attempt %" SCNu32 " workers %" SCNu32 " alive %" SCNu32
                    " trials %" SCNu32 " images %" SCNu64 " recorded %" SCNu64 " done %" SCNu64
-                   " all %" SCNu64 " in %lf s step %63[^\n]",
+                   " all %" SCNu64 " in %lf s best %lf bits %lf points step %63[^\n]",
                    &out->unix_s, &out->attempt, &out->workers, &out->alive, &out->trials,
-                   &out->images, &out->recorded, &out->done, &out->all, &out->passed_s, out->step);
-    return n >= 10 && out->recorded <= out->done && out->done <= out->all;
+                   &out->images, &out->recorded, &out->done, &out->all, &out->passed_s,
+                   &out->best_bits, &out->best_drop, out->step);
+    return n >= 12 && out->recorded <= out->done && out->done <= out->all;
 }
 
 bool qsv_live_read(struct qsv_live *out, const char *run_folder)
@@ -71,7 +74,9 @@ static void look(struct qsv_live *l, const struct qsv_live_writer *w)
                            .recorded = v.n_recorded,
                            .done = v.n_done,
                            .all = v.n_forwards,
-                           .passed_s = v.passed_s};
+                           .passed_s = v.passed_s,
+                           .best_bits = v.best_bits,
+                           .best_drop = v.best_drop};
     snprintf(l->step, sizeof l->step, "%s", v.step);
 }
 

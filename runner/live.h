@@ -22,7 +22,8 @@ struct qsv_live {
     uint64_t images; /* of each */
     /* Image forwards of the call: recorded before it began, done, in all. */
     uint64_t recorded, done, all;
-    double passed_s; /* since the call began */
+    double passed_s;             /* since the call began */
+    double best_bits, best_drop; /* of the best setting so far: bits a weight, points; 0: none */
 };
 
 void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l);
