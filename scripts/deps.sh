@@ -4,7 +4,7 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint.
+# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint, package.
 # Whether a package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
@@ -34,6 +34,8 @@ dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ub
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 procps                  test             command pgrep
+zsh                     test             command zsh
+python3-minimal         test             file /usr/bin/python3
 slurm-wlm               slurm            slurm
 munge                   slurm            command munged
 libdnnl-dev             bench            header dnnl.h
@@ -47,7 +49,11 @@ clang                   lint             command clang
 libomp-dev              lint             openmp clang
 clang-format            lint             command clang-format
 cppcheck                lint             command cppcheck
-shellcheck              lint             command shellcheck
+shellcheck              lint,package     command shellcheck
+debhelper               package          command dh
+dpkg-dev                package          command dpkg-buildpackage
+lintian                 package          command lintian
+debootstrap             package          command debootstrap
 TABLE
 }
 
