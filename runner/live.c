@@ -18,11 +18,18 @@ void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l)
                       "workers %" PRIu32 " alive %" PRIu32 "\n"
                       "trials %" PRIu32 " images %" PRIu64 "\n"
                       "recorded %" PRIu64 " done %" PRIu64 " all %" PRIu64 " in %.3f s\n"
-                      "best %.4f bits %.4f points\n"
-                      "step %s\n",
+                      "step %s\n"
+                      "best %.4f bits %.4f points\n",
                       l->unix_s, l->attempt, l->workers, l->alive, l->trials, l->images,
-                      l->recorded, l->done, l->all, l->passed_s, l->best_bits, l->best_drop,
-                      l->step);
+                      l->recorded, l->done, l->all, l->passed_s, l->step, l->best_bits,
+                      l->best_drop);
+}
+
+/* What stands behind the name in its line; "": there is no such line. */
+static const char *find_line(const char *text, const char *name)
+{
+    const char *line = strstr(text, name);
+    return line ? line + strlen(name) : "";
 }
 
 bool qsv_live_parse(struct qsv_live *out, const char *text)
@@ -31,11 +38,13 @@ bool qsv_live_parse(struct qsv_live *out, const char *text)
     int n = sscanf(text,
                    "qsvit live %lf attempt %" SCNu32 " workers %" SCNu32 " alive %" SCNu32
                    " trials %" SCNu32 " images %" SCNu64 " recorded %" SCNu64 " done %" SCNu64
-                   " all %" SCNu64 " in %lf s best %lf bits %lf points step %63[^\n]",
+                   " all %" SCNu64 " in %lf s",
                    &out->unix_s, &out->attempt, &out->workers, &out->alive, &out->trials,
-                   &out->images, &out->recorded, &out->done, &out->all, &out->passed_s,
-                   &out->best_bits, &out->best_drop, out->step);
-    return n >= 12 && out->recorded <= out->done && out->done <= out->all;
+                   &out->images, &out->recorded, &out->done, &out->all, &out->passed_s);
+    const char *step = find_line(text, "\nstep ");
+    snprintf(out->step, sizeof out->step, "%.*s", (int)strcspn(step, "\n"), step);
+    sscanf(find_line(text, "\nbest "), "%lf bits %lf", &out->best_bits, &out->best_drop);
+    return n == 10 && out->recorded <= out->done && out->done <= out->all;
 }
 
 bool qsv_live_read(struct qsv_live *out, const char *run_folder)

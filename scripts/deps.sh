@@ -71,7 +71,14 @@ there() {
     header) echo "#include <$2>" | ${CC:-cc} -E - >/dev/null 2>&1 ;;
     openmp) echo 'int main(void) { return 0; }' | $2 -fopenmp -x c -o /dev/null - >/dev/null 2>&1 ;;
     library) pkg-config --exists "$2" 2>/dev/null ;;
-    mpi) pkg-config --exists ompi-c 2>/dev/null || mpicc --showme:compile >/dev/null 2>&1 ;;
+    mpi)
+        # openmpi-bin alone has an mpicc that names folders which are not there.
+        pkg-config --exists ompi-c 2>/dev/null || {
+            # shellcheck disable=SC2086 # several words
+            flags=$(mpicc --showme:compile 2>/dev/null) &&
+                echo '#include <mpi.h>' | ${CC:-cc} $flags -E - >/dev/null 2>&1
+        }
+        ;;
     slurm) there command slurmctld && there command slurmd && there command sbatch ;;
     python)
         /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('$2') is None)" \

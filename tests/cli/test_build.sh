@@ -56,6 +56,12 @@ install --yes --no-install-recommends -qq libhdf5-dev libyaml-dev libarchive-dev
 same 'deps: packages that are missing afterwards are an error' 1 "$status"
 out=$err
 holds 'deps: and named' 'still missing after the installation: libhdf5-dev'
+printf '#!/bin/sh\necho -I/nonexistent\n' >"$TMP/bin/mpicc"
+chmod +x "$TMP/bin/mpicc"
+run "${bare[@]}" scripts/deps.sh --check build
+out=$err
+holds 'deps: an mpicc without its headers is no MPI' 'libopenmpi-dev'
+rm "$TMP/bin/mpicc"
 rm "$TMP/calls"
 expect 'deps: nothing to do' 0 env PATH="$TMP/bin:$PATH" scripts/deps.sh build test
 same 'deps: then apt-get is left alone' no "$([ -e "$TMP/calls" ] && echo yes || echo no)"

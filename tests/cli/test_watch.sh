@@ -4,7 +4,7 @@
 . tests/lib.sh
 . tests/mpi/sweep.sh
 
-refuse 'no run' 'cannot open' "$QSVIT" watch "$TMP/none"
+refuse 'no run' 'no such run' "$QSVIT" watch "$TMP/none"
 refuse 'a wrong interval' 'expected seconds above 0' "$QSVIT" watch "$TMP/none" --interval -1
 
 ranks=1 spec mine >/dev/null

@@ -68,9 +68,9 @@ static void what_is_none(void **state)
         "", "qsvit", "qsvit live x\nattempt 1\n",
         /* more done than there is, less done than was recorded */
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 1 done 9 all 8 in "
-        "1 s\nbest 0 bits 0 points\nstep a\n",
+        "1 s\nstep a\nbest 0 bits 0 points\n",
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 5 done 4 all 8 in "
-        "1 s\nbest 0 bits 0 points\nstep a\n"};
+        "1 s\nstep a\nbest 0 bits 0 points\n"};
     struct qsv_live l;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(qsv_live_parse(&l, texts[i]));
