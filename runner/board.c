@@ -36,15 +36,6 @@ static double share_done(const struct qsv_live *l)
     return l->all ? (double)l->done / (double)l->all : 1;
 }
 
-/* "step: 4 trials on 2048 images" */
-static void add_call(struct qsv_strbuf *out, const struct qsv_live *l)
-{
-    qsv_strbuf_puts(out, l->step);
-    if (l->trials)
-        qsv_strbuf_printf(out, ": %" PRIu32 " trial%s on %" PRIu64 " images", l->trials,
-                          l->trials == 1 ? "" : "s", l->images);
-}
-
 static void add_pace(struct qsv_strbuf *out, const struct qsv_live *l)
 {
     double rate = qsv_live_rate(l);
@@ -94,7 +85,7 @@ static void say_step(struct qsv_strbuf *line, const struct qsv_board *b)
         return;
     qsv_strbuf_puts(line, "step       ");
     if (b->situation->has_live)
-        add_call(line, &b->situation->live);
+        qsv_live_print_call(line, &b->situation->live);
     else
         qsv_strbuf_puts(line, last);
     if (b->state && b->state->search)
@@ -281,7 +272,7 @@ void qsv_board_line(struct qsv_strbuf *out, const struct qsv_board *b)
     qsv_strbuf_printf(out, "%s: %s", b->folder, qsv_board_word(b));
     if (b->situation->has_live) {
         qsv_strbuf_puts(out, ", ");
-        add_call(out, l);
+        qsv_live_print_call(out, l);
         qsv_strbuf_puts(out, ", ");
         add_pace(out, l);
         qsv_strbuf_printf(out, ", %" PRIu32 " of %" PRIu32 " workers", l->alive, l->workers);

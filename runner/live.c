@@ -59,6 +59,14 @@ bool qsv_live_read(struct qsv_live *out, const char *run_folder)
     return ok;
 }
 
+void qsv_live_print_call(struct qsv_strbuf *out, const struct qsv_live *l)
+{
+    qsv_strbuf_puts(out, l->step);
+    if (l->trials)
+        qsv_strbuf_printf(out, ": %" PRIu32 " trial%s on %" PRIu64 " images", l->trials,
+                          l->trials == 1 ? "" : "s", l->images);
+}
+
 double qsv_live_rate(const struct qsv_live *l)
 {
     return l->passed_s > 0 ? (double)(l->done - l->recorded) / l->passed_s : 0;

@@ -32,6 +32,9 @@ bool qsv_live_parse(struct qsv_live *out, const char *text);
 /* Of a run that goes on; false where there is none. */
 bool qsv_live_read(struct qsv_live *out, const char *run_folder);
 
+/* "step: 4 trials on 2048 images"; of parts of something else the step alone. */
+void qsv_live_print_call(struct qsv_strbuf *out, const struct qsv_live *l);
+
 /* Image forwards a second in the call; 0: not known yet. */
 double qsv_live_rate(const struct qsv_live *l);
 
