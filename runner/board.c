@@ -39,7 +39,7 @@ static double share_done(const struct qsv_live *l)
 static void add_pace(struct qsv_strbuf *out, const struct qsv_live *l)
 {
     double rate = qsv_live_rate(l);
-    qsv_strbuf_printf(out, "%3.0f %%", floor(100 * share_done(l)));
+    qsv_strbuf_printf(out, "%.0f %%", floor(100 * share_done(l)));
     if (rate <= 0)
         return;
     qsv_strbuf_printf(out, ", %.0f images/s, ", rate);
@@ -115,19 +115,25 @@ static void say_records(struct qsv_strbuf *line, const struct qsv_board *b)
         qsv_strbuf_printf(line, ", %.3g a second in this attempt", qsv_state_rate(s));
 }
 
-static void say_best(struct qsv_strbuf *line, const struct qsv_board *b)
+/* `best` and `selected` begin what is said of a setting that is the best so far, or selected. */
+static void add_best(struct qsv_strbuf *out, const struct qsv_board *b, const char *best,
+                     const char *selected)
 {
     const struct qsv_reader_trial *t = b->state ? b->state->selected : NULL;
     const struct qsv_live *l = &b->situation->live;
-    if (b->situation->has_live && l->best_bits > 0) {
-        qsv_strbuf_printf(line, "best       so far %.2f bits a weight, top-1 drop %.2f points",
+    if (b->situation->has_live && l->best_bits > 0)
+        qsv_strbuf_printf(out, "%sso far %.2f bits a weight, top-1 drop %.2f points", best,
                           l->best_bits, l->best_drop);
-    } else if (t) {
-        qsv_strbuf_printf(
-            line, "selected   %.2f bits a weight, %.1f %% saved, top-1 drop %.2f points%s",
-            t->bytes.avg_bits, t->model_saved, qsv_metrics_top1_drop(&t->figures[t->shown].metrics),
-            b->state->search->row.meets ? "" : " (misses the constraint)");
-    }
+    else if (t)
+        qsv_strbuf_printf(out, "%s%.2f bits a weight, %.1f %% saved, top-1 drop %.2f points%s",
+                          selected, t->bytes.avg_bits, t->model_saved,
+                          qsv_metrics_top1_drop(&t->figures[t->shown].metrics),
+                          b->state->search->row.meets ? "" : " (misses the constraint)");
+}
+
+static void say_best(struct qsv_strbuf *line, const struct qsv_board *b)
+{
+    add_best(line, b, "best       ", "selected   ");
 }
 
 static void say_error(struct qsv_strbuf *line, const struct qsv_board *b)
@@ -279,10 +285,6 @@ void qsv_board_line(struct qsv_strbuf *out, const struct qsv_board *b)
     }
     if (b->state)
         qsv_strbuf_printf(out, "; %zu records", b->state->ledger->n_evaluations);
-    struct qsv_strbuf best = {0};
-    say_best(&best, b);
-    if (best.len)
-        qsv_strbuf_printf(out, "; %s", best.text);
-    qsv_strbuf_fini(&best);
+    add_best(out, b, "; best ", "; selected ");
     qsv_strbuf_puts(out, "\n");
 }
