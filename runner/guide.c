@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/data/stream.h"
 #include "jobs/spec.h"
 #include "results/state.h"
 #include "runner/submission.h"
@@ -41,9 +42,20 @@ static bool exists_in(const char *folder, const char *name)
     return there;
 }
 
+/* A folder that is there is as good as a file. */
+static void add_missing_images(const struct guide *g, const struct qsv_spec *spec)
+{
+    struct qsv_error err = {0};
+    size_t n;
+    if (access(spec->dataset.images, R_OK) != 0 &&
+        qsv_stream_peek(spec->dataset.images, &(uint8_t){0}, 1, &n, &err))
+        qsv_strbuf_printf(g->out, "Its images are missing: %s.\n", err.text);
+}
+
 static void add_first_run(const struct guide *g, const struct qsv_spec *spec)
 {
     qsv_strbuf_printf(g->out, "%s: nothing is recorded in %s yet.\n", spec->path, spec->run);
+    add_missing_images(g, spec);
     if (access(spec->model, R_OK) != 0)
         add_step(g, "makes its model, which is not there", "import CHECKPOINT -o", spec->model, "");
     add_step(g, "looks whether it can run here", "doctor -c", spec->path, "");

@@ -94,6 +94,9 @@ shard_images: 8
 ranks: 1
 run: runs/mine
 YAML
+sed -i 's,tiny_images.h5,no_images.h5,' mine.yaml
+says 'a spec without its images' "Its images are missing: $root/tests/data/no_images.h5: cannot open"
+sed -i 's,no_images.h5,tiny_images.h5,' mine.yaml
 echo 'default: int4' >setting.yaml
 says 'a spec of another name is found' 'mine.yaml: nothing is recorded in runs/mine yet'
 shows 'what to try first' 'qsvit run mine.yaml --dry-run'
