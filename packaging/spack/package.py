@@ -27,7 +27,7 @@ class Qsvit(MakefilePackage):
     depends_on("gmake@4:", type="build")
     depends_on("pkgconfig", type="build")
     depends_on("openmpi@4:", type=("build", "link", "run"))
-    depends_on("hdf5@1.10:")
+    depends_on("hdf5@1.10.7:")
     depends_on("libyaml")
     depends_on("libarchive")
     depends_on("zlib-api")
