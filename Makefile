@@ -133,22 +133,47 @@ programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
 deps:
 	$(Q)scripts/deps.sh build run test
 
-## install: binary, man page, default model and spec to $(DESTDIR)$(PREFIX) (/usr/local)
+## install: program, man pages, completions, default model and spec to $(DESTDIR)$(PREFIX) (/usr/local)
 bindir  := $(PREFIX)/bin
 mandir  := $(PREFIX)/share/man/man1
 datadir := $(PREFIX)/share/qsvit
-install: $(B)/qsvit $(B)/qsvit.1
-	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)'
+bashdir := $(PREFIX)/share/bash-completion/completions
+zshdir  := $(PREFIX)/share/zsh/site-functions
+install: $(B)/qsvit $(B)/share
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)' \
+	    '$(DESTDIR)$(bashdir)' '$(DESTDIR)$(zshdir)'
 	install -m 755 $(B)/qsvit '$(DESTDIR)$(bindir)/qsvit'
-	install -m 644 $(B)/qsvit.1 '$(DESTDIR)$(mandir)/qsvit.1'
+	install -m 644 $(B)/share/*.1 '$(DESTDIR)$(mandir)'
+	install -m 644 $(B)/share/qsvit '$(DESTDIR)$(bashdir)/qsvit'
+	install -m 644 $(B)/share/_qsvit '$(DESTDIR)$(zshdir)/_qsvit'
 	install -m 644 $(wildcard models/*.h5) '$(DESTDIR)$(datadir)'
 	sed 's,^model: models/,model: $(datadir)/,' cluster.yaml >'$(DESTDIR)$(datadir)/cluster.yaml'
 	chmod 644 '$(DESTDIR)$(datadir)/cluster.yaml'
 
 ## uninstall: removes what install put there
 uninstall:
-	rm -f '$(DESTDIR)$(bindir)/qsvit' '$(DESTDIR)$(mandir)/qsvit.1'
+	rm -f '$(DESTDIR)$(bindir)/qsvit' '$(DESTDIR)$(mandir)'/qsvit.1 '$(DESTDIR)$(mandir)'/qsvit-*.1 \
+	    '$(DESTDIR)$(bashdir)/qsvit' '$(DESTDIR)$(zshdir)/_qsvit'
 	rm -rf '$(DESTDIR)$(datadir)'
+
+## dist: the source archive of the last commit, build/qsvit-VERSION.tar.gz
+ARCHIVE := $(B)/qsvit-$(VERSION).tar.gz
+dist:
+	@mkdir -p '$(B)'
+	$(Q)scripts/dist.sh 'qsvit-$(VERSION)' '$(abspath $(ARCHIVE))'
+	@echo '$(ARCHIVE)'
+
+## deb: a Debian package of the last commit, in build/deb
+deb: dist
+	$(Q)scripts/deps.sh build package
+	$(Q)scripts/deb.sh '$(VERSION)' '$(ARCHIVE)' '$(B)/deb'
+	@ls $(B)/deb/*.deb
+
+## test-package: builds archive, Debian package and container, and tries them in fresh systems
+test-package:
+	$(Q)scripts/deps.sh build test package
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)B='$(B)' TEST_LIMIT_S=1800 tests/run.sh $(wildcard tests/package/test_*.sh)
 
 ## clean: removes the build folder
 clean:
@@ -170,8 +195,7 @@ $(B)/flags: packages FORCE
 	@printf '%s\n' '$(CC)' '$(subst ','\'',$(BASE_CFLAGS))' '$(MPI_CFLAGS)' | \
 	    cmp -s - $@ || printf '%s\n' '$(CC)' '$(subst ','\'',$(BASE_CFLAGS))' '$(MPI_CFLAGS)' >$@
 
-# git refuses a folder of another user (sudo make install) unless told that it is fine.
-COMMIT := $(shell git -c safe.directory='*' describe --always --dirty --exclude '*' 2>/dev/null)
+COMMIT := $(shell scripts/commit.sh)
 $(B)/version.h: FORCE
 	@mkdir -p $(@D)
 	@printf '#define QSV_VERSION "%s"\n#define QSV_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' | \
@@ -182,6 +206,17 @@ $(B)/version.h: FORCE
 $(B)/schedulers/job_sh.h: schedulers/job.sh
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
+# The specs to begin with, which `qsvit init` writes.
+TEMPLATES := cluster.yaml examples/cifar10.yaml examples/imagenet.yaml
+# Texts that runner/ has as strings: dots in their names become underscores.
+text_h = $(B)/runner/$(subst .,_,$(notdir $(1))).h
+define text_rule
+$(call text_h,$(1)): $(1)
+	@mkdir -p $$(@D)
+	$$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $$< >$$@
+endef
+$(foreach t,$(TEMPLATES) runner/completion_bash.sh,$(eval $(call text_rule,$(t))))
 
 define folder_rules
 # The list notices a source file that was taken away.
@@ -205,6 +240,9 @@ $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
 $(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
 $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
+$(B)/runner/templates.o $(B)/runner/completion_bash.o: EXTRA_CFLAGS = -I$(B)
+$(B)/runner/templates.o: $(foreach t,$(TEMPLATES),$(call text_h,$(t)))
+$(B)/runner/completion_bash.o: $(call text_h,runner/completion_bash.sh)
 $(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
 $(B)/core/quantizers/%.o: EXTRA_CFLAGS = $(QUANTIZER_CFLAGS)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
@@ -214,9 +252,12 @@ $(B)/qsvit: $(B)/runner/main.o $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
 	    $(MPI_LIBS) $(LIB_LIBS) -lm -o $@
 
-$(B)/qsvit.1: $(B)/qsvit
-	$(call say,MAN,$@)
-	$(Q)$(B)/qsvit man >$@.tmp && mv $@.tmp $@
+# Man pages and completions, as the program has them.
+$(B)/share: $(B)/qsvit
+	$(call say,DOC,$@)
+	$(Q)rm -rf $@ $@.tmp && mkdir -p $@.tmp && $(B)/qsvit man --write $@.tmp && \
+	    $(B)/qsvit completion bash >$@.tmp/qsvit && $(B)/qsvit completion zsh >$@.tmp/_qsvit && \
+	    mv $@.tmp $@
 
 # Only `make bench` asks for it, where oneDNN is installed.
 $(B)/bench/peer_onednn: tests/bench/peer_onednn.c $(B)/flags
@@ -243,7 +284,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan bench soak test-slurm test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-slurm test-reference test-package dist deb lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -271,8 +271,12 @@ enum qsv_status qsv_model_load(struct qsv_model **out, const char *path, struct 
     uint64_t hash = 0, source_bytes = 0;
     *out = NULL;
     if (stat(path, &info) < 0)
-        return qsv_fail(err, QSV_EINPUT, "%s: no such model file", path);
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: no such model file; qsvit import makes one from a checkpoint", path);
     enum qsv_status st = qsv_seal_open(&file, path, err);
+    if (st == QSV_EINPUT && qsv_seal_is_missing(path))
+        return qsv_fail(err, st, "%s: not a model file; qsvit import makes one from a checkpoint",
+                        path);
     if (st)
         return st;
     st = check_version(file, err);

@@ -92,8 +92,7 @@ static enum qsv_status read_block(int fd, const char *path, uint8_t block[QSV_SE
         return fail_errno(err, path, "cannot read");
     if (n < QSV_SEAL_BYTES || memcmp(block, MARK, sizeof MARK - 1))
         return qsv_fail(err, QSV_EINPUT,
-                        "%s: not a file that qsvit recorded results in (it begins with no seal)",
-                        path);
+                        "%s: not a file that qsvit has written (it begins with no seal)", path);
     return QSV_OK;
 }
 
@@ -113,6 +112,16 @@ static enum qsv_status verify(int fd, const char *path, struct qsv_error *err)
                         "damaged, or changed by another program",
                         path, (unsigned long long)bytes);
     return QSV_OK;
+}
+
+bool qsv_seal_is_missing(const char *path)
+{
+    char begin[sizeof MARK - 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, begin, sizeof begin);
+    if (fd >= 0)
+        close(fd);
+    return n >= 0 && (n < (ssize_t)sizeof begin || memcmp(begin, MARK, sizeof begin));
 }
 
 enum qsv_status qsv_seal_open(hid_t *file, const char *path, struct qsv_error *err)

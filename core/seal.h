@@ -6,6 +6,8 @@
 #ifndef QSV_SEAL_H
 #define QSV_SEAL_H
 
+#include <stdbool.h>
+
 #include "core/h5_image.h"
 
 enum { QSV_SEAL_BYTES = 512 };
@@ -24,5 +26,8 @@ void qsv_seal_make(uint8_t block[QSV_SEAL_BYTES], const void *data, size_t bytes
 /* Read-only. QSV_EINPUT where it can't be opened, has no seal, or does not match it; QSV_EIO where
  * reading fails. Close with H5Fclose. */
 enum qsv_status qsv_seal_open(hid_t *file, const char *path, struct qsv_error *err);
+
+/* Whether a file can be read and begins with something else. */
+bool qsv_seal_is_missing(const char *path);
 
 #endif

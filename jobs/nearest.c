@@ -1,5 +1,6 @@
 #include "jobs/nearest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_LETTERS = 64 };
@@ -45,4 +46,28 @@ const char *qsv_nearest(const char *word, const char *const *words, size_t n)
         }
     }
     return nearest;
+}
+
+enum { MOST_WORDS = 64 };
+
+struct qsv_suggestion qsv_suggest(const char *word, const char *list)
+{
+    static const char between[] = ",| ";
+    char copies[MOST_WORDS][MAX_LETTERS + 1];
+    const char *words[MOST_WORDS];
+    struct qsv_suggestion out = {""};
+    size_t n = 0;
+    for (list += strspn(list, between); *list && n < MOST_WORDS; list += strspn(list, between)) {
+        size_t length = strcspn(list, between);
+        if (length <= MAX_LETTERS) {
+            snprintf(copies[n], sizeof copies[n], "%.*s", (int)length, list);
+            words[n] = copies[n];
+            n++;
+        }
+        list += length;
+    }
+    const char *nearest = qsv_nearest(word, words, n);
+    if (nearest)
+        snprintf(out.text, sizeof out.text, ", did you mean '%s'?", nearest);
+    return out;
 }

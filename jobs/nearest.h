@@ -9,4 +9,12 @@
  * of the letters. Words over 64 bytes are near to nothing. */
 const char *qsv_nearest(const char *word, const char *const *words, size_t n);
 
+/* The end of a message: ", did you mean 'x'?", x being the nearest word of a list ("a, b" or
+ * "a|b");
+ * "" where none is near. */
+struct qsv_suggestion {
+    char text[96];
+};
+struct qsv_suggestion qsv_suggest(const char *word, const char *list);
+
 #endif

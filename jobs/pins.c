@@ -48,8 +48,11 @@ enum qsv_status qsv_format_read(enum qsv_format *out, const struct qsv_yaml_node
 {
     if (node->kind == QSV_YAML_SCALAR && qsv_format_find(out, node->text))
         return QSV_OK;
-    return qsv_fail(err, QSV_EINPUT, "%s:%u: %.200s: found %s, expected a format: %s", path,
-                    node->line, name, qsv_yaml_describe(node).text, qsv_format_names());
+    struct qsv_suggestion near = {""};
+    if (node->kind == QSV_YAML_SCALAR)
+        near = qsv_suggest(node->text, qsv_format_names());
+    return qsv_fail(err, QSV_EINPUT, "%s:%u: %.200s: found %s, expected a format: %s%s", path,
+                    node->line, name, qsv_yaml_describe(node).text, qsv_format_names(), near.text);
 }
 
 enum qsv_status qsv_pins_read(struct qsv_pin **pins, size_t *n_pins,

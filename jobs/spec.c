@@ -1,10 +1,12 @@
 #include "jobs/spec.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/file.h"
@@ -245,6 +247,9 @@ enum qsv_status qsv_spec_read_from(struct qsv_spec **out, const char *path, cons
     uint8_t *text;
     size_t bytes;
     *out = NULL;
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: there is no such spec; qsvit init writes one to begin with", path);
     enum qsv_status st = qsv_file_read(&text, &bytes, path, QSV_YAML_MAX_BYTES, err);
     if (st)
         return st;

@@ -7,14 +7,21 @@
 
 #include "core/base/alloc.h"
 #include "core/base/file.h"
+#include "jobs/nearest.h"
 #include "jobs/strategy.h"
 #include "jobs/yaml.h"
 
 enum qsv_status qsv_spec_key_fail(const struct qsv_spec *s, const struct qsv_spec_key *k,
                                   const struct qsv_yaml_node *node, struct qsv_error *err)
 {
-    return qsv_fail(err, QSV_EINPUT, "%s:%u: %s: found %s, expected %s", s->path, node->line,
-                    k->name, qsv_yaml_describe(node).text, qsv_spec_key_allowed(k).text);
+    const bool words =
+        k->type == QSV_KEY_STRATEGY || k->type == QSV_KEY_NAME || k->type == QSV_KEY_CHOICE;
+    const struct qsv_spec_words allowed = qsv_spec_key_allowed(k);
+    struct qsv_suggestion near = {""};
+    if (words && node->kind == QSV_YAML_SCALAR)
+        near = qsv_suggest(node->text, allowed.text);
+    return qsv_fail(err, QSV_EINPUT, "%s:%u: %s: found %s, expected %s%s", s->path, node->line,
+                    k->name, qsv_yaml_describe(node).text, allowed.text, near.text);
 }
 
 static bool is_digit(char c)

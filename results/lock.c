@@ -123,9 +123,12 @@ static enum qsv_status fail_held(struct qsv_error *err, const char *path,
             ", which can't be looked at from here; it gave a sign of life %.0f s ago and counts "
             "as gone after %d; if you know that it is gone, remove the file",
             age_s > 0 ? age_s : 0, QSV_LOCK_STALE_S);
+    const char *slash = strrchr(path, '/');
     return qsv_fail(err, QSV_EIDENTITY,
-                    "%s: this run is held by process %ld on host %s%s since %s%s", path,
-                    holder->pid, holder->host, job, since, advice);
+                    "%s: this run is held by process %ld on host %s%s since %s%s; qsvit watch %.*s "
+                    "shows it",
+                    path, holder->pid, holder->host, job, since, advice,
+                    slash ? (int)(slash - path) : 1, slash ? path : ".");
 }
 
 /* Puts the lock where there is none; by a link, so that it is never seen half written, where the

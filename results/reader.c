@@ -1,5 +1,6 @@
 #include "results/reader.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,10 @@ static enum qsv_status read_run(struct qsv_reader *r, bool with_arrays, struct q
                                 struct qsv_error *err)
 {
     struct stat s;
+    if (stat(r->path, &s) < 0 && errno == ENOENT)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: no such run; expected its folder (run: in the spec) or its results.h5",
+                        r->path);
     if (stat(r->path, &s) == 0 && S_ISDIR(s.st_mode))
         return read_folder(&r->ledger, r->path, with_arrays, warnings, err);
     return qsv_ledger_read(&r->ledger, r->path, with_arrays, err);

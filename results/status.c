@@ -5,102 +5,18 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/clock.h"
-#include "results/ledger.h"
-#include "results/lock.h"
-#include "results/reader.h"
-
-struct state {
-    const struct qsv_reader *reader;
-    const struct qsv_ledger *ledger;
-    struct qsv_lock_holder holder;
-    const struct qsv_attempt_row *attempt; /* the last one; NULL: none */
-    const struct qsv_search *search;       /* the last one; NULL: none */
-    const struct qsv_reader_trial *selected;
-    uint64_t images;         /* trials x images recorded, all attempts */
-    uint64_t attempt_images; /* in the last attempt */
-    uint64_t peak_mem_bytes; /* of the rank that took most, in the last attempt */
-    double attempt_s;        /* how long that has taken so far; NaN: unknown */
-};
-
-static bool is_folder(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
-/* Until now where it goes on; until its last record where it was killed. */
-static double end_of_attempt(const struct state *s, double last_record_unix_s)
-{
-    if (!isnan(s->attempt->end_unix_s))
-        return s->attempt->end_unix_s;
-    bool live = s->holder.state == QSV_LOCK_ALIVE || s->holder.state == QSV_LOCK_REMOTE;
-    return live ? qsv_clock_unix_s() : last_record_unix_s;
-}
-
-static void count_images(struct state *s)
-{
-    double last = 0;
-    uint32_t attempt = s->attempt ? s->attempt->number : 0;
-    for (size_t i = 0; i < s->ledger->n_evaluations; i++) {
-        const struct qsv_record *r = &s->ledger->evaluations[i]->record;
-        s->images += r->n_images;
-        if (r->attempt != attempt)
-            continue;
-        s->attempt_images += r->n_images;
-        s->peak_mem_bytes =
-            r->peak_mem_bytes > s->peak_mem_bytes ? r->peak_mem_bytes : s->peak_mem_bytes;
-        last = r->t_end_unix_s > last ? r->t_end_unix_s : last;
-    }
-    s->attempt_s = NAN;
-    if (s->attempt && s->attempt_images)
-        s->attempt_s = end_of_attempt(s, last) - s->attempt->start_unix_s;
-}
-
-static void look(struct state *s, const struct qsv_reader *r, const char *path)
-{
-    const struct qsv_ledger *l = qsv_reader_ledger(r);
-    *s = (struct state){.reader = r, .ledger = l, .holder = {.state = QSV_LOCK_FREE}};
-    if (is_folder(path))
-        qsv_lock_look(path, &s->holder);
-    s->attempt = l->n_attempts ? &l->attempts[l->n_attempts - 1] : NULL;
-    s->search = qsv_ledger_search(l);
-    if (s->search && s->search->row.selected)
-        qsv_reader_find(r, "best", &s->selected, NULL);
-    count_images(s);
-}
-
-static const char *word(const struct state *s)
-{
-    if (s->holder.state == QSV_LOCK_ALIVE)
-        return "running";
-    if (s->holder.state == QSV_LOCK_REMOTE)
-        return "held";
-    if (s->ledger->complete)
-        return "complete";
-    return s->attempt && s->attempt->why[0] ? "ended" : "killed";
-}
-
-static const char *last_step(const struct state *s)
-{
-    return s->search && s->search->n_asked ? s->search->asked[s->search->n_asked - 1].step : "";
-}
-
-static double rate(const struct state *s)
-{
-    return s->attempt_s > 0 ? (double)s->attempt_images / s->attempt_s : NAN;
-}
+#include "results/state.h"
 
 /* Of the last attempt's time, by its workers for images; NaN: not known. */
-static double waited_part(const struct state *s)
+static double waited_part(const struct qsv_state *s)
 {
     const struct qsv_attempt_row *a = s->attempt;
     return a && a->worked_s > 0 ? a->waited_s / a->worked_s : NAN;
 }
 
-static void add_holder(struct qsv_strbuf *out, const struct state *s)
+static void add_holder(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     char since[24];
     const struct qsv_lock_holder *h = &s->holder;
@@ -121,16 +37,16 @@ static void add_holder(struct qsv_strbuf *out, const struct state *s)
         qsv_strbuf_printf(out, " (of another host; last sign of life %.0f s ago)", h->age_s);
 }
 
-static void add_state(struct qsv_strbuf *out, const struct state *s)
+static void add_state(struct qsv_strbuf *out, const struct qsv_state *s)
 {
-    qsv_strbuf_printf(out, "state      %s", word(s));
-    if (!strcmp(word(s), "ended"))
+    qsv_strbuf_printf(out, "state      %s", qsv_state_word(s));
+    if (!strcmp(qsv_state_word(s), "ended"))
         qsv_strbuf_printf(out, ": %s", s->attempt->why);
     add_holder(out, s);
     qsv_strbuf_puts(out, "\n");
 }
 
-static void add_attempt(struct qsv_strbuf *out, const struct state *s)
+static void add_attempt(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     char start[24];
     if (!s->attempt)
@@ -141,17 +57,17 @@ static void add_attempt(struct qsv_strbuf *out, const struct state *s)
                       s->attempt->version);
 }
 
-static void add_records(struct qsv_strbuf *out, const struct state *s)
+static void add_records(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     qsv_strbuf_printf(out, "recorded   %zu trials, %zu records, %" PRIu64 " images evaluated",
                       s->ledger->n_trials, s->ledger->n_evaluations, s->images);
-    if (rate(s) > 0)
+    if (qsv_state_rate(s) > 0)
         qsv_strbuf_printf(out, "; last attempt %" PRIu64 " in %.0f s, %.3g a second",
-                          s->attempt_images, s->attempt_s, rate(s));
+                          s->attempt_images, s->attempt_s, qsv_state_rate(s));
     qsv_strbuf_puts(out, "\n");
 }
 
-static void add_work(struct qsv_strbuf *out, const struct state *s)
+static void add_work(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     const struct qsv_attempt_row *a = s->attempt;
     if (s->peak_mem_bytes)
@@ -167,7 +83,7 @@ static void add_work(struct qsv_strbuf *out, const struct state *s)
                           100 * waited_part(s));
 }
 
-static void add_selected(struct qsv_strbuf *out, const struct state *s)
+static void add_selected(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     const struct qsv_reader_trial *t = s->selected;
     if (!t) {
@@ -184,7 +100,7 @@ static void add_selected(struct qsv_strbuf *out, const struct state *s)
         t->shown == QSV_JUDGE ? "judging" : "deciding", f->all_images ? " (all)" : "");
 }
 
-static void print_text(struct qsv_strbuf *out, const struct state *s)
+static void print_text(struct qsv_strbuf *out, const struct qsv_state *s)
 {
     char created[24];
     qsv_clock_utc(s->ledger->created_unix_s, created);
@@ -196,7 +112,7 @@ static void print_text(struct qsv_strbuf *out, const struct state *s)
         qsv_strbuf_printf(out,
                           "search     %u of %zu: %s, last asked in step '%s', %zu steps noted\n",
                           s->search->row.number, s->ledger->n_searches, s->search->row.strategy,
-                          last_step(s), s->search->n_steps);
+                          qsv_state_step(s), s->search->n_steps);
     add_records(out, s);
     add_work(out, s);
     add_selected(out, s);
@@ -207,7 +123,7 @@ static json_t *number(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *make_selected(const struct state *s)
+static json_t *make_selected(const struct qsv_state *s)
 {
     char id[17];
     if (!s->selected)
@@ -222,7 +138,7 @@ static json_t *make_selected(const struct state *s)
                      s->selected->shown == QSV_JUDGE ? "judge" : "decide");
 }
 
-static json_t *make_holder(const struct state *s)
+static json_t *make_holder(const struct qsv_state *s)
 {
     static const char *const states[] = {"free", "alive", "dead", "unknown", "stale"};
     if (s->holder.state == QSV_LOCK_FREE)
@@ -232,22 +148,22 @@ static json_t *make_holder(const struct state *s)
                      states[s->holder.state], "since_unix_s", number(s->holder.since_unix_s));
 }
 
-static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
+static enum qsv_status print_json(struct qsv_strbuf *out, const struct qsv_state *s,
                                   struct qsv_error *err)
 {
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, "
         "s:I, s:I, s:o, s:o}",
-        "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state", word(s),
-        "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s), "attempt",
-        s->attempt ? (int)s->attempt->number : 0, "strategy",
-        s->search ? s->search->row.strategy : "", "step", last_step(s), "trials",
+        "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state",
+        qsv_state_word(s), "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s),
+        "attempt", s->attempt ? (int)s->attempt->number : 0, "strategy",
+        s->search ? s->search->row.strategy : "", "step", qsv_state_step(s), "trials",
         (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
         (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
-        number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
-        (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
-        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "waited_part",
-        number(waited_part(s)), "selected", make_selected(s));
+        number(qsv_state_rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes,
+        "layer_forwards_asked", (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0),
+        "layer_forwards_done", (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0),
+        "waited_part", number(waited_part(s)), "selected", make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)
@@ -263,11 +179,11 @@ enum qsv_status qsv_status_report(const char *path, int json, struct qsv_strbuf 
                                   struct qsv_strbuf *warnings, struct qsv_error *err)
 {
     struct qsv_reader *r;
-    struct state s;
+    struct qsv_state s;
     enum qsv_status st = qsv_reader_open(&r, path, false, warnings, err);
     if (st)
         return st;
-    look(&s, r, path);
+    qsv_state_look(&s, r, path);
     if (json)
         st = print_json(out, &s, err);
     else

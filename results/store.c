@@ -48,6 +48,16 @@ static enum qsv_status set_aside(const char *path, struct qsv_strbuf *warnings,
     return st;
 }
 
+/* What a person can do about records of another identity. */
+static enum qsv_status fail_other(const struct qsv_error *why, enum qsv_status st,
+                                  struct qsv_error *err)
+{
+    return qsv_fail(err, st, "%s%s", why->text,
+                    st == QSV_EIDENTITY ? "; name another folder (run: in the spec, or --run) to "
+                                          "keep both, or start over with --fresh"
+                                        : "");
+}
+
 static enum qsv_status read_results(struct qsv_store *s, struct qsv_strbuf *warnings,
                                     struct qsv_error *err)
 {
@@ -57,7 +67,7 @@ static enum qsv_status read_results(struct qsv_store *s, struct qsv_strbuf *warn
         return st;
     st = qsv_ledger_read_into(&s->ledger, s->results, &why);
     if (st != QSV_EINPUT)
-        return st ? qsv_fail(err, st, "%s", why.text) : QSV_OK;
+        return st ? fail_other(&why, st, err) : QSV_OK;
     qsv_ledger_fini(&s->ledger);
     st = set_aside(s->results, warnings, &why, err);
     return st ? st : qsv_ledger_describe(&s->ledger, s->run, err);
@@ -75,7 +85,7 @@ static enum qsv_status read_segment(struct qsv_store *s, const char *name,
     if (st == QSV_EINPUT)
         st = set_aside(path, warnings, &why, err);
     else if (st)
-        qsv_fail(err, st, "%s", why.text);
+        fail_other(&why, st, err);
     free(path);
     return st;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "jobs/nearest.h"
 #include "runner/commands.h"
 #include "runner/dry_run.h"
 #include "runner/inputs.h"
@@ -113,8 +114,9 @@ static enum qsv_status launch(const struct qsv_spec *spec, const struct qsv_invo
     const struct qsv_launcher *launcher = qsv_launcher_find(spec->scheduler.launcher);
     const struct qsv_launch how = {spec->ranks, qsv_spec_cores(spec), in->argv, &spec->scheduler};
     if (!launcher)
-        return qsv_spec_fail(spec, "scheduler.launcher", err, "found '%s', expected one of: %s",
-                             spec->scheduler.launcher, qsv_launcher_names());
+        return qsv_spec_fail(spec, "scheduler.launcher", err, "found '%s', expected one of: %s%s",
+                             spec->scheduler.launcher, qsv_launcher_names(),
+                             qsv_suggest(spec->scheduler.launcher, qsv_launcher_names()).text);
     return launcher->run(&how, err);
 }
 

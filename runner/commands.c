@@ -8,17 +8,15 @@
 #include "core/base/alloc.h"
 #include "core/base/io.h"
 #include "jobs/nearest.h"
+#include "runner/guide.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,      &qsv_cmd_compare,   &qsv_cmd_submit,
-    &qsv_cmd_import,   &qsv_cmd_inspect,   &qsv_cmd_dataset,
-    &qsv_cmd_pack,     &qsv_cmd_calibrate, &qsv_cmd_quantize,
-    &qsv_cmd_eval,     &qsv_cmd_export,    &qsv_cmd_query,
-    &qsv_cmd_status,   &qsv_cmd_logs,      &qsv_cmd_cancel,
-    &qsv_cmd_diff,     &qsv_cmd_verify,    &qsv_cmd_repair,
-    &qsv_cmd_headway,  &qsv_cmd_bench,     &qsv_cmd_synth,
-    &qsv_cmd_simulate, &qsv_cmd_doctor,    &qsv_cmd_help,
-    &qsv_cmd_man,      &qsv_cmd_version,   NULL,
+    &qsv_cmd_init,    &qsv_cmd_run,     &qsv_cmd_compare,    &qsv_cmd_submit,    &qsv_cmd_import,
+    &qsv_cmd_inspect, &qsv_cmd_dataset, &qsv_cmd_pack,       &qsv_cmd_calibrate, &qsv_cmd_quantize,
+    &qsv_cmd_eval,    &qsv_cmd_export,  &qsv_cmd_query,      &qsv_cmd_status,    &qsv_cmd_watch,
+    &qsv_cmd_logs,    &qsv_cmd_cancel,  &qsv_cmd_diff,       &qsv_cmd_verify,    &qsv_cmd_repair,
+    &qsv_cmd_headway, &qsv_cmd_bench,   &qsv_cmd_synth,      &qsv_cmd_simulate,  &qsv_cmd_doctor,
+    &qsv_cmd_help,    &qsv_cmd_man,     &qsv_cmd_completion, &qsv_cmd_version,   NULL,
 };
 
 enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };
@@ -79,7 +77,7 @@ void qsv_commands_describe(struct qsv_strbuf *out)
                     "transformer that keeps its accuracy, and writes the quantized network.\n\n"
                     "Commands:\n");
     for (size_t i = 0; qsv_commands[i]; i++)
-        qsv_strbuf_printf(out, "  %-9s %s\n", qsv_commands[i]->name, qsv_commands[i]->summary);
+        qsv_strbuf_printf(out, "  %-10s %s\n", qsv_commands[i]->name, qsv_commands[i]->summary);
     qsv_strbuf_puts(out,
                     "\nqsvit COMMAND --help tells what a command takes; qsvit help spec, what\n"
                     "a sweep's spec (cluster.yaml) may say; qsvit man | man -l - shows all.\n");
@@ -137,6 +135,17 @@ static const char *command_name(const char *word)
     return word;
 }
 
+/* For a person who tries what the name alone does. */
+static enum qsv_status fail_without_command(const char *program, struct qsv_error *err)
+{
+    struct qsv_strbuf guide = {0};
+    qsv_guide_folder(&guide, program);
+    if (!guide.failed)
+        fputs(guide.text, stderr);
+    qsv_strbuf_fini(&guide);
+    return qsv_fail(err, QSV_EUSAGE, "no command given (qsvit help lists them)");
+}
+
 static enum qsv_status dispatch(int argc, char **argv, FILE *out, struct qsv_error *err)
 {
     const struct qsv_command *c = NULL;
@@ -144,7 +153,7 @@ static enum qsv_status dispatch(int argc, char **argv, FILE *out, struct qsv_err
     if (st)
         return qsv_fail_in(err, st, "environment variable QSV_FAULT");
     if (argc < 2)
-        return qsv_fail(err, QSV_EUSAGE, "no command given (qsvit help lists them)");
+        return fail_without_command(argc ? argv[0] : "qsvit", err);
     st = qsv_command_find(&c, command_name(argv[1]), err);
     return st ? st : run_command(c, argc, argv, out, err);
 }

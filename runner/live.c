@@ -19,9 +19,18 @@ void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l)
                       "trials %" PRIu32 " images %" PRIu64 "\n"
                       "recorded %" PRIu64 " done %" PRIu64 " all %" PRIu64 " in %.3f s\n"
                       "worked %.3f s waited %.3f s\n"
-                      "step %s\n",
+                      "step %s\n"
+                      "best %.4f bits %.4f points\n",
                       l->unix_s, l->attempt, l->workers, l->alive, l->trials, l->images,
-                      l->recorded, l->done, l->all, l->passed_s, l->worked_s, l->waited_s, l->step);
+                      l->recorded, l->done, l->all, l->passed_s, l->worked_s, l->waited_s, l->step,
+                      l->best_bits, l->best_drop);
+}
+
+/* What stands behind the name in its line; "": there is no such line. */
+static const char *find_line(const char *text, const char *name)
+{
+    const char *line = strstr(text, name);
+    return line ? line + strlen(name) : "";
 }
 
 bool qsv_live_parse(struct qsv_live *out, const char *text)
@@ -30,11 +39,14 @@ bool qsv_live_parse(struct qsv_live *out, const char *text)
     int n = sscanf(text,
                    "qsvit live %lf attempt %" SCNu32 " workers %" SCNu32 " alive %" SCNu32
                    " trials %" SCNu32 " images %" SCNu64 " recorded %" SCNu64 " done %" SCNu64
-                   " all %" SCNu64 " in %lf s worked %lf s waited %lf s step %63[^\n]",
+                   " all %" SCNu64 " in %lf s worked %lf s waited %lf s",
                    &out->unix_s, &out->attempt, &out->workers, &out->alive, &out->trials,
                    &out->images, &out->recorded, &out->done, &out->all, &out->passed_s,
-                   &out->worked_s, &out->waited_s, out->step);
-    return n >= 12 && out->recorded <= out->done && out->done <= out->all;
+                   &out->worked_s, &out->waited_s);
+    const char *step = find_line(text, "\nstep ");
+    snprintf(out->step, sizeof out->step, "%.*s", (int)strcspn(step, "\n"), step);
+    sscanf(find_line(text, "\nbest "), "%lf bits %lf", &out->best_bits, &out->best_drop);
+    return n == 12 && out->recorded <= out->done && out->done <= out->all;
 }
 
 bool qsv_live_read(struct qsv_live *out, const char *run_folder)
@@ -47,6 +59,14 @@ bool qsv_live_read(struct qsv_live *out, const char *run_folder)
     free(text);
     free(path);
     return ok;
+}
+
+void qsv_live_print_call(struct qsv_strbuf *out, const struct qsv_live *l)
+{
+    qsv_strbuf_puts(out, l->step);
+    if (l->trials)
+        qsv_strbuf_printf(out, ": %" PRIu32 " trial%s on %" PRIu64 " images", l->trials,
+                          l->trials == 1 ? "" : "s", l->images);
 }
 
 double qsv_live_rate(const struct qsv_live *l)
@@ -76,7 +96,10 @@ static void look(struct qsv_live *l, const struct qsv_live_writer *w)
                            .all = v.n_forwards,
                            .passed_s = v.passed_s,
                            .worked_s = tally.worked_s,
-                           .waited_s = tally.waited_s};
+                           .waited_s = tally.waited_s,
+
+                           .best_bits = v.best_bits,
+                           .best_drop = v.best_drop};
     snprintf(l->step, sizeof l->step, "%s", v.step);
 }
 

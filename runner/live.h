@@ -22,8 +22,9 @@ struct qsv_live {
     uint64_t images; /* of each */
     /* Image forwards of the call: recorded before it began, done, in all. */
     uint64_t recorded, done, all;
-    double passed_s;           /* since the call began */
-    double worked_s, waited_s; /* see struct qsv_tally */
+    double passed_s;             /* since the call began */
+    double worked_s, waited_s;   /* see struct qsv_tally */
+    double best_bits, best_drop; /* of the best setting so far: bits a weight, points; 0: none */
 };
 
 void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l);
@@ -31,6 +32,9 @@ void qsv_live_format(struct qsv_strbuf *out, const struct qsv_live *l);
 bool qsv_live_parse(struct qsv_live *out, const char *text);
 /* Of a run that goes on; false where there is none. */
 bool qsv_live_read(struct qsv_live *out, const char *run_folder);
+
+/* "step: 4 trials on 2048 images"; of parts of something else the step alone. */
+void qsv_live_print_call(struct qsv_strbuf *out, const struct qsv_live *l);
 
 /* Image forwards a second in the call; 0: not known yet. */
 double qsv_live_rate(const struct qsv_live *l);

@@ -1,5 +1,6 @@
 #include "runner/manual.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "core/format.h"
@@ -132,12 +133,42 @@ static void add_formats(struct qsv_strbuf *out)
     qsv_strbuf_puts(out, ".\n");
 }
 
+static void add_title(struct qsv_strbuf *out, const char *name)
+{
+    qsv_strbuf_puts(out, ".TH ");
+    for (; *name; name++)
+        qsv_strbuf_add(out, &(char){(char)toupper((unsigned char)*name)}, 1);
+    qsv_strbuf_printf(out, " 1 \"\" \"qsvit %s\" \"User Commands\"\n.ad l\n.nh\n", qsv_version());
+}
+
+void qsv_manual_print_command(struct qsv_strbuf *out, const struct qsv_command *c)
+{
+    struct qsv_strbuf name = {0};
+    qsv_strbuf_printf(&name, "qsvit-%s", c->name);
+    add_title(out, name.text ? name.text : "");
+    out->failed = out->failed || name.failed;
+    qsv_strbuf_fini(&name);
+    qsv_strbuf_printf(out, ".SH NAME\nqsvit\\-%s \\- %c", c->name,
+                      tolower((unsigned char)c->summary[0]));
+    qsv_roff_text(out, c->summary + 1);
+    qsv_strbuf_puts(out, "\n.SH SYNOPSIS\n");
+    add_synopsis(out, c);
+    qsv_strbuf_puts(out, ".SH DESCRIPTION\n");
+    qsv_roff_text(out, c->summary);
+    qsv_strbuf_puts(out, ".\n");
+    if (c->details) {
+        qsv_strbuf_puts(out, ".PP\n");
+        add_paragraphs(out, c->details);
+    }
+    if (c->options && c->options->type)
+        qsv_strbuf_puts(out, ".SH OPTIONS\n");
+    qsv_options_describe_roff(c->options, out);
+    qsv_strbuf_printf(out, ".SH EXIT STATUS\n%s.SH SEE ALSO\n.BR qsvit (1)\n", exit_status);
+}
+
 void qsv_manual_print(struct qsv_strbuf *out)
 {
-    qsv_strbuf_printf(out,
-                      ".TH QSVIT 1 \"\" \"qsvit %s\" \"User Commands\"\n"
-                      ".ad l\n.nh\n",
-                      qsv_version());
+    add_title(out, "qsvit");
     qsv_strbuf_puts(out, ".SH NAME\nqsvit \\- weight precision for spiking vision transformers\n"
                          ".SH SYNOPSIS\n");
     for (size_t i = 0; qsv_commands[i]; i++)
@@ -156,5 +187,8 @@ void qsv_manual_print(struct qsv_strbuf *out)
     qsv_strbuf_printf(out, ".SH EXIT STATUS\n%s.SH ENVIRONMENT\n%s.SH FILES\n%s.SH EXAMPLES\n",
                       exit_status, environment, files);
     add_paragraphs(out, examples);
-    qsv_strbuf_puts(out, ".SH SEE ALSO\n.BR mpirun (1),\n.BR h5dump (1)\n");
+    qsv_strbuf_puts(out, ".SH SEE ALSO\n");
+    for (size_t i = 0; qsv_commands[i]; i++)
+        qsv_strbuf_printf(out, ".BR qsvit\\-%s (1),\n", qsv_commands[i]->name);
+    qsv_strbuf_puts(out, ".BR mpirun (1),\n.BR h5dump (1)\n");
 }

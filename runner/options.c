@@ -65,7 +65,8 @@ static enum qsv_status set_choice(const struct qsv_option *o, const char *text, 
             break;
         word += length + 1;
     }
-    return qsv_fail(err, QSV_EUSAGE, "option --%s: '%s' is none of %s", o->name, text, o->argument);
+    return qsv_fail(err, QSV_EUSAGE, "option --%s: '%s' is none of %s%s", o->name, text,
+                    o->argument, qsv_suggest(text, o->argument).text);
 }
 
 static enum qsv_status set_value(const struct qsv_option *o, const char *text, void *values,

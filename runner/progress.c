@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "core/base/alloc.h"
-#include "core/base/strbuf.h"
+#include "runner/duration.h"
 
 static const double redraw_s = 0.2, log_s = 10;
 
@@ -43,16 +43,6 @@ static double now_s(const struct qsv_progress *p)
     return p->clock->now_s(p->clock->context);
 }
 
-static void add_duration(struct qsv_strbuf *b, double seconds)
-{
-    uint64_t s = seconds > 0 ? (uint64_t)(seconds + 0.5) : 0;
-    if (s >= 3600)
-        qsv_strbuf_printf(b, "%" PRIu64 ":%02u:%02u", s / 3600, (unsigned)(s / 60 % 60),
-                          (unsigned)(s % 60));
-    else
-        qsv_strbuf_printf(b, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
-}
-
 static void add_head(struct qsv_strbuf *b, const struct qsv_progress *p)
 {
     if (p->n_trials)
@@ -74,7 +64,7 @@ static void add_state(struct qsv_strbuf *b, const struct qsv_progress *p)
         if (p->n_trials)
             qsv_strbuf_printf(b, ", %.0f images/s", rate);
         qsv_strbuf_puts(b, ", ");
-        add_duration(b, (double)(p->n_forwards - p->n_done) / rate);
+        qsv_duration_print(b, (double)(p->n_forwards - p->n_done) / rate);
         qsv_strbuf_puts(b, " left");
     }
     if (p->best_bits > 0)
@@ -141,7 +131,7 @@ void qsv_progress_end(struct qsv_progress *p)
         qsv_strbuf_puts(&b, ": recorded already");
     } else {
         qsv_strbuf_puts(&b, " in ");
-        add_duration(&b, passed_s);
+        qsv_duration_print(&b, passed_s);
         if (passed_s > 0 && p->n_trials)
             qsv_strbuf_printf(&b, ", %.0f images/s", (double)done / passed_s);
     }
@@ -176,8 +166,8 @@ void qsv_progress_look(const struct qsv_progress *p, struct qsv_progress_view *o
     *out = (struct qsv_progress_view){.step = ""};
     if (p)
         *out = (struct qsv_progress_view){
-            p->step,   p->n_trials,   p->n_images,          p->n_recorded,
-            p->n_done, p->n_forwards, now_s(p) - p->began_s};
+            p->step,       p->n_trials,           p->n_images,  p->n_recorded, p->n_done,
+            p->n_forwards, now_s(p) - p->began_s, p->best_bits, p->best_drop};
 }
 
 void qsv_progress_clear(struct qsv_progress *p)

@@ -39,6 +39,7 @@ struct qsv_progress_view {
     uint32_t n_trials;
     uint64_t n_images, n_recorded, n_done, n_forwards; /* as above; recorded before it began */
     double passed_s;
+    double best_bits, best_drop; /* as given to qsv_progress_best */
 };
 void qsv_progress_look(const struct qsv_progress *p, struct qsv_progress_view *out);
 

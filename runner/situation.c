@@ -94,9 +94,9 @@ static void print_live(const struct qsv_situation *s, struct qsv_strbuf *out)
 {
     const struct qsv_live *l = &s->live;
     double rate = qsv_live_rate(l);
-    qsv_strbuf_printf(out, "now        %s: %" PRIu32 " trials on %" PRIu64 " images, %.0f %%",
-                      l->step, l->trials, l->images,
-                      l->all ? 100.0 * (double)l->done / (double)l->all : 100.0);
+    qsv_strbuf_puts(out, "now        ");
+    qsv_live_print_call(out, l);
+    qsv_strbuf_printf(out, ", %.0f %%", l->all ? 100.0 * (double)l->done / (double)l->all : 100.0);
     if (rate > 0)
         qsv_strbuf_printf(out, ", %.0f images a second, %.0f s left of this call", rate,
                           (double)(l->all - l->done) / rate);

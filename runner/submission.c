@@ -82,7 +82,8 @@ static enum qsv_status find_of_job(char **folder, const char *id, struct qsv_err
     struct qsv_slurm_job job;
     enum qsv_status st = qsv_slurm_look(&job, id, err);
     if (st)
-        return st;
+        return qsv_fail_in(err, st,
+                           "there is no folder '%s', and whether it is a job can't be asked", id);
     size_t n = strlen(job.command);
     if (!job.known)
         return qsv_fail(err, QSV_EUSAGE,

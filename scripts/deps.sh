@@ -4,7 +4,7 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint.
+# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint, package.
 # Whether a package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
@@ -35,6 +35,8 @@ libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 hdf5-tools              test             command h5diff
 procps                  test             command pgrep
+zsh                     test             command zsh
+python3-minimal         test             file /usr/bin/python3
 slurm-wlm               slurm            slurm
 munge                   slurm            command munged
 libdnnl-dev             bench            header dnnl.h
@@ -48,7 +50,11 @@ clang                   lint             command clang
 libomp-dev              lint             openmp clang
 clang-format            lint             command clang-format
 cppcheck                lint             command cppcheck
-shellcheck              lint             command shellcheck
+shellcheck              lint,package     command shellcheck
+debhelper               package          command dh
+dpkg-dev                package          command dpkg-buildpackage
+lintian                 package          command lintian
+debootstrap             package          command debootstrap
 TABLE
 }
 
@@ -66,7 +72,14 @@ there() {
     header) echo "#include <$2>" | ${CC:-cc} -E - >/dev/null 2>&1 ;;
     openmp) echo 'int main(void) { return 0; }' | $2 -fopenmp -x c -o /dev/null - >/dev/null 2>&1 ;;
     library) pkg-config --exists "$2" 2>/dev/null ;;
-    mpi) pkg-config --exists ompi-c 2>/dev/null || mpicc --showme:compile >/dev/null 2>&1 ;;
+    mpi)
+        # openmpi-bin alone has an mpicc that names folders which are not there.
+        pkg-config --exists ompi-c 2>/dev/null || {
+            # shellcheck disable=SC2086 # several words
+            flags=$(mpicc --showme:compile 2>/dev/null) &&
+                echo '#include <mpi.h>' | ${CC:-cc} $flags -E - >/dev/null 2>&1
+        }
+        ;;
     slurm) there command slurmctld && there command slurmd && there command sbatch ;;
     python)
         /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('$2') is None)" \

@@ -125,7 +125,10 @@ static enum qsv_status open_idx(void **state, struct qsv_data_info *info,
     const char *images = source->images, *labels = source->labels;
     *state = NULL;
     if (!labels)
-        return qsv_fail(err, QSV_EINPUT, "%s: IDX images need a file of labels too", images);
+        return qsv_fail(
+            err, QSV_EINPUT,
+            "%s: IDX images need a file of labels too: labels: in a spec, --labels elsewhere",
+            images);
     struct idx *x = qsv_alloc(1, sizeof *x);
     if (!x)
         return qsv_fail_memory(err, images);

@@ -19,6 +19,17 @@ struct qsv_stream {
     uint64_t file_bytes, at;
 };
 
+/* Debian's packages of data sets are called after the folder that they fill. */
+static enum qsv_status fail_open(const char *path, int why, struct qsv_error *err)
+{
+    static const char shelf[] = "/usr/share/datasets/";
+    const char *name = path + sizeof shelf - 1;
+    if (why != ENOENT || strncmp(path, shelf, sizeof shelf - 1) != 0 || !strchr(name, '/'))
+        return qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s", path, strerror(why));
+    return qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s; on Debian: apt-get install dataset-%.*s",
+                    path, strerror(why), (int)strcspn(name, "/"), name);
+}
+
 static enum qsv_status open_regular(int *fd, uint64_t *bytes, const char *path,
                                     struct qsv_error *err)
 {
@@ -26,7 +37,7 @@ static enum qsv_status open_regular(int *fd, uint64_t *bytes, const char *path,
     /* O_NONBLOCK: opening a FIFO must not hang before fstat can refuse it. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0)
-        return qsv_fail(err, QSV_EINPUT, "%s: cannot open: %s", path, strerror(errno));
+        return fail_open(path, errno, err);
     if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode)) {
         *bytes = (uint64_t)s.st_size;
         return QSV_OK;

@@ -6,15 +6,20 @@ make=(make --no-print-directory "B=$B")
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 expect 'make help' 0 "${make[@]}" help
-for target in all run test unit asan test-reference lint deps install uninstall clean; do
+for target in all run test unit asan test-reference test-package dist deb lint deps install uninstall clean; do
     holds "make help has $target" "  $target "
 done
 
 expect 'install' 0 "${make[@]}" install "DESTDIR=$TMP/root" PREFIX=/opt/qsvit
 same 'what is installed' "bin/qsvit
+share/bash-completion/completions/qsvit
 share/man/man1/qsvit.1
 share/qsvit/cluster.yaml
-share/qsvit/sdtv2_fmnist_t4.h5" "$(cd "$TMP/root/opt/qsvit" && find . -type f | sed 's,^./,,' | LC_ALL=C sort)"
+share/qsvit/sdtv2_fmnist_t4.h5
+share/zsh/site-functions/_qsvit" \
+    "$(cd "$TMP/root/opt/qsvit" && find . -type f ! -name 'qsvit-*.1' | sed 's,^./,,' | LC_ALL=C sort)"
+same 'and a man page a command' "$("$QSVIT" help | grep -cE '^  [a-z]+ +[A-Z]')" \
+    "$(find "$TMP/root/opt/qsvit/share/man/man1" -name 'qsvit-*.1' | wc -l)"
 expect 'the installed program runs' 0 "$TMP/root/opt/qsvit/bin/qsvit" version
 expect 'the installed model is one' 0 \
     "$TMP/root/opt/qsvit/bin/qsvit" inspect "$TMP/root/opt/qsvit/share/qsvit/sdtv2_fmnist_t4.h5"
@@ -51,6 +56,12 @@ install --yes --no-install-recommends -qq libhdf5-dev libyaml-dev libarchive-dev
 same 'deps: packages that are missing afterwards are an error' 1 "$status"
 out=$err
 holds 'deps: and named' 'still missing after the installation: libhdf5-dev'
+printf '#!/bin/sh\necho -I/nonexistent\n' >"$TMP/bin/mpicc"
+chmod +x "$TMP/bin/mpicc"
+run "${bare[@]}" scripts/deps.sh --check build
+out=$err
+holds 'deps: an mpicc without its headers is no MPI' 'libopenmpi-dev'
+rm "$TMP/bin/mpicc"
 rm "$TMP/calls"
 expect 'deps: nothing to do' 0 env PATH="$TMP/bin:$PATH" scripts/deps.sh build test
 same 'deps: then apt-get is left alone' no "$([ -e "$TMP/calls" ] && echo yes || echo no)"

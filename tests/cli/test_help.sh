@@ -4,12 +4,12 @@
 
 expect 'help' 0 "$QSVIT" help
 commands=$(printf '%s\n' "$out" | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-for command in run compare submit logs cancel headway import inspect dataset pack calibrate quantize eval export query status diff verify repair bench synth simulate \
+for command in init watch completion run compare submit logs cancel headway import inspect dataset pack calibrate quantize eval export query status diff verify repair bench synth simulate \
     doctor help man version; do
     holds "help lists $command" "  $command "
 done
 out=$commands
-same 'help lists nothing else' 26 "$(printf '%s\n' "$commands" | wc -l)"
+same 'help lists nothing else' 29 "$(printf '%s\n' "$commands" | wc -l)"
 for command in $commands; do
     expect "$command --help" 0 "$QSVIT" "$command" --help
     holds "$command --help begins with usage" "usage: qsvit $command"
@@ -20,7 +20,6 @@ done
 expect 'help spec' 0 "$QSVIT" help spec
 holds 'help spec has the keys' 'constraint.max_top1_drop'
 
-refuse 'no command' 'no command given' "$QSVIT"
 refuse 'unknown command' "unknown command 'frobnicate'" "$QSVIT" frobnicate
 refuse 'misspelt command' "did you mean 'quantize'?" "$QSVIT" quantise
 refuse 'misspelt option' "did you mean '--format'?" "$QSVIT" inspect x --fromat csv

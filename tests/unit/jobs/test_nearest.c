@@ -53,11 +53,23 @@ static void test_longest_words(void **state)
     assert_ptr_equal(qsv_nearest(word, words, 1), close);
 }
 
+static void test_suggestions(void **state)
+{
+    (void)state;
+    static const char list[] = "one of: frontier, qsvit, greedy";
+    assert_string_equal(qsv_suggest("frontire", list).text, ", did you mean 'frontier'?");
+    assert_string_equal(qsv_suggest("gredy", list).text, ", did you mean 'greedy'?");
+    assert_string_equal(qsv_suggest("nothing", list).text, "");
+    assert_string_equal(qsv_suggest("jsn", "table|csv|json").text, ", did you mean 'json'?");
+    assert_string_equal(qsv_suggest("x", "").text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_longest_words),
+        cmocka_unit_test(test_suggestions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

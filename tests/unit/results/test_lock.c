@@ -61,6 +61,7 @@ static void only_one_holds_it(void **state)
     assert_null(other);
     snprintf(pid, sizeof pid, "process %ld", (long)getpid());
     assert_non_null(strstr(err.text, pid));
+    assert_non_null(strstr(err.text, "; qsvit watch "));
     qsv_lock_release(lock);
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(qsv_lock_take(&lock, folder, NULL), QSV_OK);

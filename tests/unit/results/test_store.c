@@ -87,6 +87,7 @@ static void a_run_of_another_identity_is_refused_by_field(void **state)
     assert_non_null(strstr(err.text, "quantizer"));
     assert_non_null(strstr(err.text, "0000000000005555 there, 0000000000009999 now"));
     assert_non_null(strstr(err.text, "1 there, 2 now"));
+    assert_non_null(strstr(err.text, "or start over with --fresh"));
     assert_null(strstr(err.text, "dataset"));
     assert_int_equal(access(path_in(&f, "results.h5"), F_OK), 0);
     assert_int_equal(access(path_in(&f, "lock"), F_OK), -1);

@@ -26,7 +26,10 @@ static const struct qsv_live example = {.unix_s = 1700000000.125,
                                         .all = 16384,
                                         .passed_s = 2.5,
                                         .worked_s = 20,
-                                        .waited_s = 0.125};
+                                        .waited_s = 0.125,
+
+                                        .best_bits = 1.25,
+                                        .best_drop = -0.5};
 
 static void assert_same(const struct qsv_live *a, const struct qsv_live *b)
 {
@@ -42,6 +45,7 @@ static void assert_same(const struct qsv_live *a, const struct qsv_live *b)
     assert_int_equal(a->all, b->all);
     assert_true(a->passed_s == b->passed_s);
     assert_true(a->worked_s == b->worked_s && a->waited_s == b->waited_s);
+    assert_true(a->best_bits == b->best_bits && a->best_drop == b->best_drop);
 }
 
 static void what_is_written_is_read(void **state)
@@ -68,9 +72,9 @@ static void what_is_none(void **state)
         "", "qsvit", "qsvit live x\nattempt 1\n",
         /* more done than there is, less done than was recorded */
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 1 done 9 all 8 in "
-        "1 s\nworked 1 s waited 1 s\nstep a\n",
+        "1 s\nworked 1 s waited 1 s\nstep a\nbest 0 bits 0 points\n",
         "qsvit live 1\nattempt 1\nworkers 1 alive 1\ntrials 1 images 1\nrecorded 5 done 4 all 8 in "
-        "1 s\nworked 1 s waited 1 s\nstep a\n"};
+        "1 s\nworked 1 s waited 1 s\nstep a\nbest 0 bits 0 points\n"};
     struct qsv_live l;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(qsv_live_parse(&l, texts[i]));
@@ -142,6 +146,7 @@ static void it_is_written_every_few_seconds(void **state)
     assert_false(qsv_live_read(&l, folder));
     qsv_live_begin(&w, folder);
     qsv_progress_begin(p, "base", 5, 40, 10, 200);
+    qsv_progress_best(p, 2.5, 0.75);
     qsv_live_tick(&w);
     assert_true(qsv_live_read(&l, folder));
     assert_same(&l, &(struct qsv_live){.unix_s = 1700000100,
@@ -152,7 +157,9 @@ static void it_is_written_every_few_seconds(void **state)
                                        .images = 40,
                                        .recorded = 10,
                                        .done = 10,
-                                       .all = 200});
+                                       .all = 200,
+                                       .best_bits = 2.5,
+                                       .best_drop = 0.75});
     now_s += 2;
     qsv_progress_add(p, 40);
     qsv_live_tick(&w);

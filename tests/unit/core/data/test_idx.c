@@ -126,7 +126,8 @@ static void test_bad_labels(void **state)
     snprintf(text, sizeof text, "labels: holds 4 labels for the 3 images of %s", s.images);
     expect_refused(&s, text);
     s.labels = NULL;
-    expect_refused(&s, "images: IDX images need a file of labels too");
+    expect_refused(
+        &s, "images: IDX images need a file of labels too: labels: in a spec, --labels elsewhere");
 }
 
 /* What says 1 TiB and is not, and what says 1 GiB, could be, and is not allowed. */
