@@ -17,6 +17,8 @@
 
 struct qsv_dataset;
 
+extern const char *const qsv_dataset_formats[]; /* every reader's name, NULL-terminated */
+
 struct qsv_dataset_source {
     const char *format;    /* a reader's name, or NULL: recognised by the file's first bytes */
     const char *images;    /* path of a file or folder */
