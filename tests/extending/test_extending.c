@@ -127,14 +127,16 @@ static void test_launcher(void **state)
     char *options[] = {"--oversubscribe"};
     const struct qsv_spec_scheduler how = {.mpi = "pmix", .launcher_options = {options, 1}};
     const struct qsv_launch launch = {.ranks = 3, .how = &how};
-    static const char *const expected[] = {"nice",           "-n", "19", "mpirun", "-np", "3",
-                                           "--oversubscribe"};
+    static const char *const expected[] = {
+        "timeout", "--foreground",   "--preserve-status", "--signal=USR1", "1h", "mpirun", "-np",
+        "3",       "--oversubscribe"};
+    enum { N = sizeof expected / sizeof *expected };
     struct qsv_words words = {0};
-    assert_non_null(strstr(qsv_launcher_names(), ", nice"));
-    qsv_launcher_find("nice")->words(&words, &launch);
+    assert_non_null(strstr(qsv_launcher_names(), ", hour"));
+    qsv_launcher_find("hour")->words(&words, &launch);
     assert_false(words.failed);
-    assert_int_equal(words.n, 7);
-    for (size_t i = 0; i < 7; i++)
+    assert_int_equal(words.n, N);
+    for (size_t i = 0; i < N; i++)
         assert_string_equal(words.list[i], expected[i]);
     qsv_words_fini(&words);
 }

@@ -32,7 +32,7 @@ constraint: {max_top1_drop: 20}
 shard_images: 32
 ranks: 2
 scheduler:
-  launcher: nice
+  launcher: hour
   launcher_options: [--allow-run-as-root, --oversubscribe]
 run: all
 YAML
