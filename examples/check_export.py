@@ -6,8 +6,8 @@ and compares, image by image, who is right with what results.h5 has of the selec
 file with `images`, such as `qsvit pack` makes of JPEG and PNG; --first: `dataset.first` of the spec; --images: only so many, which the run's order of images has first.
 
 A membrane potential that sits on its threshold falls either way by rounding, and then an image's logits move. On how many images that
-happens is seen by running PyTorch twice, in f32 and in f64. So many may differ, and with f16 multipliers (`quantizer.affine`), which the
-safetensors file does not have, one image in a hundred more. Exit status 1 where more do.
+happens is seen by running PyTorch twice, in f32 and in f64: on so many the two may differ. Where the run has f16 multipliers
+(`quantizer.affine`), which the safetensors file has not, one image in twenty more. Exit status 1 where more do.
 """
 import argparse
 import gzip
@@ -65,6 +65,12 @@ def recorded(run):
         return rows['image'].astype(int), rows['label'].astype(int), right[judging], dict(f.attrs)
 
 
+def has_half_multipliers(run):
+    with h5py.File(pathlib.Path(run) / 'selected.h5', 'r') as f:
+        rows = f['tensors'][:]
+    return any(r['format'] == 1 and r['name'].endswith(b'.multiplier') for r in rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('run'), parser.add_argument('export'), parser.add_argument('images')
@@ -85,7 +91,7 @@ def main():
     differ = int((ours != right).sum())
     print(f'{len(labels)} images: top-1 {100 * ours.mean():.2f} % by PyTorch, {100 * right.mean():.2f} % recorded; '
           f'{differ} images right in one alone; spikes on the threshold move the answers to {moved}')
-    return 0 if differ <= moved + len(labels) // 100 else 1
+    return 0 if differ <= moved + (len(labels) // 20 if has_half_multipliers(a.run) else 0) else 1
 
 
 if __name__ == '__main__':
