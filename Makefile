@@ -67,6 +67,16 @@ UNIT_TESTS := $(foreach f,core jobs results schedulers runner,$(call unit,$(f)) 
 MPI_TESTS := $(patsubst tests/mpi/%.c,$(B)/tests/mpi/%,$(wildcard tests/mpi/*.c))
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
+
+# qsvit as docs/extending.md extends it: the files of tests/extending/ beside the sources, and each of
+# its lists (*.inc) behind the list of that name. What reads a list is compiled anew.
+ADDED := $(shell find tests/extending -mindepth 2 -name '*.c')
+LISTS := $(patsubst tests/extending/%,%,$(shell find tests/extending -name '*.inc'))
+LISTING := jobs/strategy.c core/quantizer.c core/dataset.c core/models/models.c runner/image_options.c \
+           schedulers/launcher.c
+EXTENDED := $(patsubst tests/extending/%.c,$(B)/extended/%.o,$(ADDED)) $(LISTING:%.c=$(B)/extended/%.o)
+EXTENDED_TEST := $(B)/tests/extending/test_extending
+
 PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -85,12 +95,12 @@ test:
 	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
-check: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
-	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
+check: $(B)/qsvit $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
+	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
 
 ## unit: builds and runs the unit tests
-unit: $(UNIT_TESTS)
-	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(EXTENDED_TEST)
+	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST)
 
 ## asan: the unit tests, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
 asan:
@@ -127,7 +137,7 @@ lint:
 	$(Q)$(MAKE) $(JOBS) B='$(B)/clang' CC=clang programs
 
 ## programs: builds qsvit and every test, runs nothing
-programs: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
+programs: $(B)/qsvit $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
 
 ## deps: installs what build, tests and the default sweep need as Debian packages
 deps:
@@ -283,10 +293,35 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
+$(B)/extended/%.inc: %.inc tests/extending/%.inc
+	@mkdir -p $(@D)
+	$(Q)cat $^ >$@
+
+define extended_rule
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I$(B)/extended $(BASE_CFLAGS) -MMD -MP -c $< -o $@
+endef
+$(B)/extended/%.o: tests/extending/%.c $(LISTS:%=$(B)/extended/%) $(B)/flags
+	$(extended_rule)
+$(B)/extended/%.o: %.c $(LISTS:%=$(B)/extended/%) $(B)/flags
+	$(extended_rule)
+
+# What is compiled anew comes before the archives, and takes the place of what they hold.
+$(B)/extended/qsvit: $(B)/runner/main.o $(EXTENDED) $(ARCHIVES)
+$(EXTENDED_TEST): $(B)/extended/test_extending.o $(EXTENDED) $(ARCHIVES)
+$(EXTENDED_TEST): TEST_LIBS := -lcmocka
+$(B)/extended/qsvit $(EXTENDED_TEST):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+	    $(MPI_LIBS) $(LIB_LIBS) $(TEST_LIBS) -lm -o $@
+
 FORCE:
 .PHONY: all run test check unit asan bench soak test-slurm test-reference test-package dist deb lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) $(addsuffix .d,$(UNIT_TESTS) $(MPI_TESTS)))
+-include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) $(addsuffix .d,$(UNIT_TESTS) $(MPI_TESTS)) \
+          $(EXTENDED:.o=.d) $(B)/extended/test_extending.d)

@@ -20,9 +20,24 @@ enum { MAX_IMAGE_BYTES = 1 << 26, BLOCK_BYTES = 1 << 20, MAX_BLOCK_BYTES = 1 << 
  * file in each second more. */
 enum { TRY_MEMORY_BYTES = 1 << 30, TRY_S = 5, TRY_BYTES_PER_S = 4000000 };
 
-static const struct qsv_data_reader *const readers[] = {&qsv_idx_reader,     &qsv_hdf5_reader,
-                                                        &qsv_folder_reader,  &qsv_tar_reader,
-                                                        &qsv_cifar10_reader, &qsv_cifar100_reader};
+#define READER(name) &qsv_##name##_reader,
+static const struct qsv_data_reader *const readers[] = {
+#include "core/data/readers.inc"
+};
+#undef READER
+
+#define READER(name) #name,
+const char *const qsv_dataset_formats[] = {
+#include "core/data/readers.inc"
+    NULL,
+};
+#undef READER
+
+#define READER(name) ", " #name
+static const char names[] =
+#include "core/data/readers.inc"
+    ;
+#undef READER
 
 enum { N_READERS = sizeof readers / sizeof *readers, SHOWN = 8, SKETCHED = 16 };
 
@@ -52,20 +67,13 @@ struct qsv_dataset {
 static enum qsv_status find_by_name(const struct qsv_data_reader **out, const char *path,
                                     const char *name, struct qsv_error *err)
 {
-    struct qsv_strbuf names = {0};
-    for (size_t i = 0; i < N_READERS; i++) {
+    for (size_t i = 0; i < N_READERS; i++)
         if (!strcmp(readers[i]->name, name)) {
             *out = readers[i];
-            qsv_strbuf_fini(&names);
             return QSV_OK;
         }
-        qsv_strbuf_printf(&names, "%s%s", i ? ", " : "", readers[i]->name);
-    }
-    enum qsv_status st =
-        qsv_fail(err, QSV_EINPUT, "%s: unknown data set format '%s', expected one of %s", path,
-                 name, names.text ? names.text : "");
-    qsv_strbuf_fini(&names);
-    return st;
+    return qsv_fail(err, QSV_EINPUT, "%s: unknown data set format '%s', expected one of %s", path,
+                    name, names + 2);
 }
 
 static enum qsv_status recognise(const struct qsv_data_reader **out, const char *path,
@@ -79,11 +87,11 @@ static enum qsv_status recognise(const struct qsv_data_reader **out, const char 
         }
     for (size_t i = 0; i < n && i < SHOWN; i++)
         qsv_strbuf_printf(&found, " %02x", head[i]);
-    enum qsv_status st = qsv_fail(
-        err, QSV_EINPUT,
-        "%s: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are%s; CIFAR's files "
-        "need a format: cifar10, cifar100",
-        path, found.text ? found.text : " missing");
+    enum qsv_status st =
+        qsv_fail(err, QSV_EINPUT,
+                 "%s: of no known format: its first bytes are%s; expected one of %s (which of them "
+                 "has to be said where bytes do not tell)",
+                 path, found.text ? found.text : " missing", names + 2);
     qsv_strbuf_fini(&found);
     return st;
 }

@@ -18,6 +18,8 @@
 
 struct qsv_dataset;
 
+extern const char *const qsv_dataset_formats[]; /* every reader's name, NULL-terminated */
+
 struct qsv_dataset_source {
     const char *format;    /* a reader's name, or NULL: recognised by the file's first bytes */
     const char *images;    /* path of a file or folder */

@@ -152,9 +152,9 @@ static enum qsv_status build_graph(struct qsv_model *m, struct qsv_error *err)
     const struct qsv_architecture *arch = qsv_architecture_recognise(&m->tensors);
     if (!arch)
         return qsv_fail(err, QSV_EINPUT,
-                        "%s: no known architecture has these %zu tensors%s%s; known: sdtv2",
-                        m->path, m->tensors.n, m->tensors.n ? ", the first " : "",
-                        m->tensors.n ? m->tensors.v[0].name : "");
+                        "%s: no known architecture has these %zu tensors%s%s; known: %s", m->path,
+                        m->tensors.n, m->tensors.n ? ", the first " : "",
+                        m->tensors.n ? m->tensors.v[0].name : "", qsv_architecture_names());
     struct qsv_builder b = {.graph = &m->graph,
                             .tensors = &m->tensors,
                             .folded = m->folded,

@@ -7,8 +7,24 @@
 
 enum { RULES_VERSION = 2 }; /* changes whenever any code or scale could */
 
+#define QUANTIZER(name) &qsv_quantizer_##name,
 static const struct qsv_quantizer_kind *const kinds[] = {
-    &qsv_quantizer_round, &qsv_quantizer_gptq, &qsv_quantizer_compensated, &qsv_quantizer_searched};
+#include "core/quantizers/quantizers.inc"
+};
+#undef QUANTIZER
+
+#define QUANTIZER(name) #name,
+const char *const qsv_quantizers[] = {
+#include "core/quantizers/quantizers.inc"
+    NULL,
+};
+#undef QUANTIZER
+
+#define QUANTIZER(name) ", " #name
+static const char names[] =
+#include "core/quantizers/quantizers.inc"
+    ;
+#undef QUANTIZER
 
 static const char *const rule_names[] = {[QSV_SCALE_MAX] = "max", [QSV_SCALE_MSE] = "mse"};
 
@@ -30,7 +46,7 @@ const char *qsv_quantizer_find(const char *name)
 
 const char *qsv_quantizer_names(void)
 {
-    return "round, gptq, compensated, searched";
+    return names + 2;
 }
 
 bool qsv_quantizer_needs_statistics(const struct qsv_quantizer *q)

@@ -19,8 +19,7 @@ enum qsv_scale_rule {
 };
 
 struct qsv_quantizer {
-    const char
-        *name; /* "round", "gptq", "compensated" or "searched", as qsv_quantizer_find gives it */
+    const char *name;          /* as qsv_quantizer_find gives it: "round", "searched" ... */
     enum qsv_scale_rule scale; /* "compensated": where the search for scales begins */
     enum qsv_format affine;    /* QSV_F32, QSV_F16 or QSV_INT8: what multipliers and shifts are
                                   stored as (qsv_affine_of); codes do not depend on it */
@@ -60,7 +59,8 @@ bool qsv_quantizer_corrects(const struct qsv_quantizer *q);
 /* The name as the table holds it, to keep in a struct qsv_quantizer; NULL where there is none of
  * that name. */
 const char *qsv_quantizer_find(const char *name);
-/* "round, gptq, compensated, searched" for messages. */
+/* All names, NULL-terminated, and as text for messages: "searched, compensated, gptq, round". */
+extern const char *const qsv_quantizers[];
 const char *qsv_quantizer_names(void);
 
 /* "max" or "mse". */

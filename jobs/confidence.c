@@ -46,27 +46,6 @@ static enum qsv_status check(const struct qsv_confidence *c, uint64_t n_images, 
     return QSV_OK;
 }
 
-static void count(struct qsv_confidence *c, uint64_t n_images, uint64_t n_lost, uint64_t n_won)
-{
-    c->n_seen += n_images;
-    c->n_lost += n_lost;
-    c->n_won += n_won;
-}
-
-enum qsv_status qsv_confidence_skip(struct qsv_confidence *c, uint64_t n_images, uint64_t n_lost,
-                                    uint64_t n_won, struct qsv_error *err)
-{
-    assert(c->n_seen == c->skipped);
-    enum qsv_status st = check(c, n_images, n_lost, n_won, err);
-    if (st)
-        return st;
-    count(c, n_images, n_lost, n_won);
-    c->skipped = c->n_seen;
-    c->skipped_lost = c->n_lost;
-    c->skipped_won = c->n_won;
-    return QSV_OK;
-}
-
 /* A random order of a shard's images, each drawn from those that are left. */
 static void draw(struct qsv_rng *rng, uint8_t *draws, uint64_t n, uint64_t n_lost, uint64_t n_won)
 {
@@ -85,25 +64,12 @@ enum qsv_status qsv_confidence_add(struct qsv_confidence *c, uint64_t n_images, 
     enum qsv_status st = check(c, n_images, n_lost, n_won, err);
     if (st)
         return st;
-    size_t n_draws = (size_t)(c->n_seen - c->skipped);
-    if (!qsv_grow(&c->draws, &c->capacity, n_draws + (size_t)n_images, 1))
+    if (!qsv_grow(&c->draws, &c->capacity, (size_t)(c->n_seen + n_images), 1))
         return qsv_fail_memory(err, "a confidence sequence");
-    draw(&c->rng, c->draws + n_draws, n_images, n_lost, n_won);
-    count(c, n_images, n_lost, n_won);
-    return QSV_OK;
-}
-
-enum qsv_status qsv_confidence_add_records(struct qsv_confidence *c,
-                                           const struct qsv_record *const *records, size_t n,
-                                           struct qsv_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct qsv_record *r = records[i];
-        enum qsv_status st =
-            qsv_confidence_add(c, r->n_images, r->n_only_baseline, r->n_only_trial, err);
-        if (st)
-            return qsv_fail_in(err, st, "trial %016" PRIx64 ", shard %u", r->trial_id, r->shard);
-    }
+    draw(&c->rng, c->draws + c->n_seen, n_images, n_lost, n_won);
+    c->n_seen += n_images;
+    c->n_lost += n_lost;
+    c->n_won += n_won;
     return QSV_OK;
 }
 
@@ -157,17 +123,14 @@ static bool is_rich(double *capital, double alpha)
  * sum refutes all below it. */
 static bool is_refuted(const struct qsv_confidence *c, int sign, int64_t sum, double alpha)
 {
-    double skipped_sum = sign * ((double)c->skipped_lost - (double)c->skipped_won);
-    struct claimed claimed = {.seen = (double)c->skipped,
-                              .flips = (double)(c->skipped_lost + c->skipped_won)};
-    claimed.left = (double)c->n_images - claimed.seen;
-    claimed.worth = (double)sum - skipped_sum + claimed.left;
+    struct claimed claimed = {.left = (double)c->n_images,
+                              .worth = (double)sum + (double)c->n_images};
     double bet[N_BETS], capital[N_BETS];
     for (int j = 0; j < N_BETS; j++)
         capital[j] = 1;
 
     const uint8_t *d = c->draws;
-    for (uint64_t n = (c->n_seen - c->skipped) / STRETCH; n > 0; n--) {
+    for (uint64_t n = c->n_seen / STRETCH; n > 0; n--) {
         set_bets(bet, &claimed);
         for (int i = 0; i < STRETCH; i++, d++)
             play(capital, bet, &claimed, sign > 0 ? *d : 2 - *d);

@@ -13,9 +13,8 @@
  * is one drawn afresh from a seed that has nothing to do with the data: the game is played on such
  * an order, and is valid exactly as if on the true one.
  *
- * The probability is over the order, for a trial that was chosen without a look at the images bet
- * on; those that had a part in choosing it are skipped: counted, not bet on. The same on every
- * machine: +, -, * and / of doubles in a fixed order.
+ * The probability is over the order, for a trial that was chosen without a look at the images. The
+ * same on every machine: +, -, * and / of doubles in a fixed order.
  */
 #ifndef QSV_CONFIDENCE_H
 #define QSV_CONFIDENCE_H
@@ -25,14 +24,12 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
-#include "jobs/record.h"
 
 struct qsv_confidence {
     uint64_t n_images; /* of the set, N */
     double alpha;
     uint64_t n_seen, n_lost, n_won; /* lost: only the baseline is right; won: only the trial */
-    uint64_t skipped, skipped_lost, skipped_won; /* of these, not bet on */
-    uint8_t *draws; /* [n_seen - skipped] X + 1 of the images bet on; owned */
+    uint8_t *draws; /* [n_seen] X + 1 of the images, in the order that is bet on; owned */
     size_t capacity;
     struct qsv_rng rng;
 };
@@ -52,14 +49,6 @@ void qsv_confidence_fini(struct qsv_confidence *c);
  * and out of memory, c is as it was. */
 enum qsv_status qsv_confidence_add(struct qsv_confidence *c, uint64_t n_images, uint64_t n_lost,
                                    uint64_t n_won, struct qsv_error *err);
-/* A trial's records on shards of one set, [n], by rising shard and without a gap. An error names
- * the shard; those before it have been added. */
-enum qsv_status qsv_confidence_add_records(struct qsv_confidence *c,
-                                           const struct qsv_record *const *records, size_t n,
-                                           struct qsv_error *err);
-/* As qsv_confidence_add, for images not to be bet on. They come first: nothing was added yet. */
-enum qsv_status qsv_confidence_skip(struct qsv_confidence *c, uint64_t n_images, uint64_t n_lost,
-                                    uint64_t n_won, struct qsv_error *err);
 
 /* Percentage points of drop. The probability that at any time the drop on all images lies outside
  * is at most alpha, alpha / 2 for each end. low = high = the drop, as qsv_metrics_top1_drop has it,

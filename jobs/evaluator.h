@@ -23,7 +23,7 @@ struct qsv_step {
     const char *name;     /* "baseline", "sensitivity", "base", "guided", "gate", "network",
                              "stage", "block", "layer", "select", "verify" */
     uint64_t trial_id;    /* the trial it is about; 0: none */
-    const char *decision; /* "base", "raise", "lower", "reject", "select" ... */
+    const char *decision; /* "base", "raise", "lower", "reject", "leave", "select" ... */
     const char *why;      /* one line with figures */
 };
 

@@ -24,7 +24,7 @@
 enum qsv_granularity { QSV_BY_LAYER, QSV_BY_BLOCK, QSV_BY_STAGE };
 
 struct qsv_spec_images { /* dataset:, calibration: */
-    char *format;        /* NULL: recognised */
+    const char *format;  /* NULL: recognised */
     char *images, *labels;
     uint64_t first, count; /* count 0: to the end */
     struct qsv_transform transform;

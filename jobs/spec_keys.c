@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/dataset.h"
 #include "jobs/strategy.h"
 
 #define FIELD(f)              offsetof(struct qsv_spec, f)
@@ -26,7 +27,6 @@ static const char *const interpolations[] = {
     [QSV_BICUBIC] = "bicubic", [QSV_BILINEAR] = "bilinear", NULL};
 static const char *const on_errors[] = {
     [QSV_ON_ERROR_FAIL] = "fail", [QSV_ON_ERROR_SKIP] = "skip", NULL};
-static const char *const methods[] = {"searched", "compensated", "gptq", "round", NULL};
 
 const char *const qsv_spec_sections[] = {"dataset",    "calibration", "search",    "quantizer",
                                          "constraint", "energy",      "scheduler", NULL};
@@ -35,8 +35,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
     {"model", PATH(model), .required = true,
      .help = "the network: a model file that `qsvit import` wrote"},
 
-    {"dataset.format", TEXT(dataset.format), .absent = "recognised",
-     .help = "kind of data set: idx, hdf5, folder, tar, cifar10, cifar100"},
+    {"dataset.format", .type = QSV_KEY_NAME, .offset = FIELD(dataset.format),
+     .choices = qsv_dataset_formats, .absent = "recognised", .help = "kind of data set"},
     {"dataset.images", PATH(dataset.images), .required = true,
      .help = "the images that judge: what is selected is measured on all of them"},
     {"dataset.labels", PATH(dataset.labels), .absent = "none",
@@ -58,8 +58,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
      .help =
          "JPEG and PNG images that can't be decoded; skip: all are tried first, those left out"},
 
-    {"calibration.format", TEXT(calibration.format), .absent = "recognised",
-     .help = "kind of data set: idx, hdf5, folder, tar, cifar10, cifar100"},
+    {"calibration.format", .type = QSV_KEY_NAME, .offset = FIELD(calibration.format),
+     .choices = qsv_dataset_formats, .absent = "recognised", .help = "kind of data set"},
     {"calibration.images", PATH(calibration.images), .required = true,
      .help =
          "the images that the search decides by; without calibration: it uses the judging ones"},
@@ -120,8 +120,8 @@ const struct qsv_spec_key qsv_spec_keys[] = {
     {"search.setting", PATH(search.setting), .absent = "none",
      .help = "the setting file that the strategy given measures on all judging images"},
 
-    {"quantizer.method", .type = QSV_KEY_NAME, .offset = FIELD(quantizer.name), .choices = methods,
-     .standard = "searched", .help = "how weights become codes"},
+    {"quantizer.method", .type = QSV_KEY_NAME, .offset = FIELD(quantizer.name),
+     .choices = qsv_quantizers, .standard = "searched", .help = "how weights become codes"},
     {"quantizer.scale", .type = QSV_KEY_CHOICE, .offset = FIELD(quantizer.scale),
      .choices = scale_rules, .standard = "mse",
      .help = "a channel's scale: by its largest weight, or by least squared error"},

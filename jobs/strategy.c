@@ -5,10 +5,18 @@
 
 #include "jobs/strategies/strategies.h"
 
+#define STRATEGY(name) &qsv_strategy_##name,
 const struct qsv_strategy *const qsv_strategies[] = {
-    &qsv_strategy_frontier, &qsv_strategy_qsvit,  &qsv_strategy_greedy, &qsv_strategy_beam,
-    &qsv_strategy_uniform,  &qsv_strategy_random, &qsv_strategy_given,  NULL,
+#include "jobs/strategies/strategies.inc"
+    NULL,
 };
+#undef STRATEGY
+
+#define STRATEGY(name) ", " #name
+static const char names[] =
+#include "jobs/strategies/strategies.inc"
+    ;
+#undef STRATEGY
 
 const struct qsv_strategy *qsv_strategy_find(const char *name)
 {
@@ -20,7 +28,7 @@ const struct qsv_strategy *qsv_strategy_find(const char *name)
 
 const char *qsv_strategy_names(void)
 {
-    return "frontier, qsvit, greedy, beam, uniform, random, given";
+    return names + 2;
 }
 
 void qsv_selection_fini(struct qsv_selection *s)

@@ -2,6 +2,12 @@
 
 #include <inttypes.h>
 
+#define READER(name) #name ", "
+const char qsv_image_kind_help[] = "kind of data set: "
+#include "core/data/readers.inc"
+                                   "or recognised where none is given";
+#undef READER
+
 enum { SHOWN_SKIPPED = 10 };
 
 enum qsv_status qsv_image_options_apply(const struct qsv_image_options *o,

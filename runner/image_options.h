@@ -12,6 +12,8 @@ struct qsv_image_options {
     unsigned on_error;      /* an enum qsv_on_error */
 };
 
+extern const char qsv_image_kind_help[]; /* names all kinds */
+
 /* Rows for a command's table; `at` is the offset of a struct qsv_image_options in its values. */
 #define QSV_IMAGE_OPTIONS(at)                                                                      \
     {QSV_OPTION_TEXT,                                                                              \
@@ -22,7 +24,7 @@ struct qsv_image_options {
      false,                                                                                        \
      NULL,                                                                                         \
      0,                                                                                            \
-     "kind of data set, recognised unless given: idx, hdf5, folder, tar, cifar10, cifar100"},      \
+     qsv_image_kind_help},                                                                         \
         {QSV_OPTION_COUNT,                                                                         \
          "resize",                                                                                 \
          0,                                                                                        \

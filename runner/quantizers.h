@@ -4,9 +4,7 @@
 
 #include "core/quantizer.h"
 
-/* "max" and "mse" (rounding, by scale rule), "gptq", "compensated" or "searched"; QSV_EUSAGE for
- * other names.
- */
+/* "max" and "mse" (rounding, by scale rule) or a quantizer's name; QSV_EUSAGE for others. */
 enum qsv_status qsv_quantizers_choose(struct qsv_quantizer *out, const char *name,
                                       struct qsv_error *err);
 

@@ -1,12 +1,12 @@
-#include "schedulers/cluster.h"
+/* The launchers that reach other machines: srun in a Slurm job, and mpirun, in a job of any batch
+ * system that it knows or with a list of hosts among its options.
+ */
+#include "schedulers/launcher.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/alloc.h"
-#include "schedulers/program.h"
 
 /* Blanks part an option from what belongs to it. */
 static void add_option(struct qsv_words *out, const char *option)
@@ -83,42 +83,18 @@ static void mpirun_words(struct qsv_words *out, const struct qsv_launch *launch)
     add_options(out, launch);
 }
 
-/* Becomes the launcher: whoever signals this process signals it. */
-static enum qsv_status become(const struct qsv_launcher *l, const struct qsv_launch *launch,
-                              struct qsv_error *err)
-{
-    struct qsv_words words = {0};
-    char *program;
-    enum qsv_status st = qsv_program_path(&program, err);
-    if (st)
-        return st;
-    l->words(&words, launch);
-    qsv_words_add(&words, program);
-    for (size_t i = 1; launch->argv[0] && launch->argv[i]; i++)
-        qsv_words_add(&words, launch->argv[i]);
-    if (words.failed) {
-        st = qsv_fail_memory(err, "the launcher's command line");
-    } else {
-        execvp(words.list[0], words.list);
-        st = qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", words.list[0], strerror(errno));
-    }
-    free(program);
-    qsv_words_fini(&words);
-    return st;
-}
-
 static enum qsv_status run_srun(const struct qsv_launch *launch, struct qsv_error *err)
 {
     if (!getenv("SLURM_JOB_ID"))
         return qsv_fail(err, QSV_EUSAGE,
                         "scheduler.launcher is 'srun', but this is no Slurm job: hand the sweep to "
                         "Slurm with qsvit submit, or run it on this machine with --launcher local");
-    return become(&qsv_launcher_srun, launch, err);
+    return qsv_launcher_become(&qsv_launcher_srun, launch, err);
 }
 
 static enum qsv_status run_mpirun(const struct qsv_launch *launch, struct qsv_error *err)
 {
-    return become(&qsv_launcher_mpirun, launch, err);
+    return qsv_launcher_become(&qsv_launcher_mpirun, launch, err);
 }
 
 const struct qsv_launcher qsv_launcher_srun = {

@@ -1,26 +1,32 @@
 #define _GNU_SOURCE
 #include "schedulers/launcher.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "schedulers/cluster.h"
 #include "schedulers/handover.h"
-#include "schedulers/local.h"
+#include "schedulers/program.h"
 
-const struct qsv_launcher *const qsv_launchers[] = {&qsv_launcher_local, &qsv_launcher_srun,
-                                                    &qsv_launcher_mpirun, NULL};
+#define LAUNCHER(name) &qsv_launcher_##name,
+const struct qsv_launcher *const qsv_launchers[] = {
+#include "schedulers/launchers.inc"
+    NULL,
+};
+#undef LAUNCHER
+
+#define LAUNCHER(name) ", " #name
+static const char names[] =
+#include "schedulers/launchers.inc"
+    ;
+#undef LAUNCHER
 
 const char *qsv_launcher_names(void)
 {
-    static char text[128];
-    text[0] = '\0';
-    for (size_t i = 0, used = 0; qsv_launchers[i] && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
-                                 qsv_launchers[i]->name);
-    return text;
+    return names + 2;
 }
 
 const struct qsv_launcher *qsv_launcher_find(const char *name)
@@ -29,6 +35,29 @@ const struct qsv_launcher *qsv_launcher_find(const char *name)
         if (!strcmp(qsv_launchers[i]->name, name))
             return qsv_launchers[i];
     return NULL;
+}
+
+enum qsv_status qsv_launcher_become(const struct qsv_launcher *l, const struct qsv_launch *launch,
+                                    struct qsv_error *err)
+{
+    struct qsv_words words = {0};
+    char *program;
+    enum qsv_status st = qsv_program_path(&program, err);
+    if (st)
+        return st;
+    l->words(&words, launch);
+    qsv_words_add(&words, program);
+    for (size_t i = 1; launch->argv[0] && launch->argv[i]; i++)
+        qsv_words_add(&words, launch->argv[i]);
+    if (words.failed) {
+        st = qsv_fail_memory(err, "the launcher's command line");
+    } else {
+        execvp(words.list[0], words.list);
+        st = qsv_fail(err, QSV_EFAILED, "cannot start %s: %s", words.list[0], strerror(errno));
+    }
+    free(program);
+    qsv_words_fini(&words);
+    return st;
 }
 
 /* A number in the environment; false where there is none of that name, or it is no number. */

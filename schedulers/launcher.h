@@ -1,5 +1,6 @@
 /* Launchers: how the ranks of a run come into being when nobody has started them yet. One row of a
- * table each. The spec's `scheduler.launcher` names one.
+ * table each. The spec's `scheduler.launcher` names one. A new one is a file here that defines its
+ * row, and a line in launchers.inc; docs/extending.md says more.
  */
 #ifndef QSV_LAUNCHER_H
 #define QSV_LAUNCHER_H
@@ -50,6 +51,16 @@ struct qsv_launcher {
      * because this program starts its ranks itself, on one machine. */
     void (*words)(struct qsv_words *out, const struct qsv_launch *launch);
 };
+
+/* For a launcher's run: this process becomes the command of its words, with this program and its
+ * arguments behind them, so that whoever signals this process signals that. Comes back where that
+ * fails. */
+enum qsv_status qsv_launcher_become(const struct qsv_launcher *l, const struct qsv_launch *launch,
+                                    struct qsv_error *err);
+
+#define LAUNCHER(name) extern const struct qsv_launcher qsv_launcher_##name;
+#include "schedulers/launchers.inc"
+#undef LAUNCHER
 
 /* NULL-terminated. find gives NULL where there is none of that name. */
 extern const struct qsv_launcher *const qsv_launchers[];

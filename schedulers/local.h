@@ -10,8 +10,6 @@
 #include "schedulers/launcher.h"
 #include "schedulers/words.h"
 
-extern const struct qsv_launcher qsv_launcher_local;
-
 /* Ranks for a machine of so many cores: those that compute have theirs, the one that coordinates
  * needs none. */
 uint32_t qsv_local_ranks(uint32_t machine_cores, uint32_t cores_of_rank);

@@ -45,6 +45,7 @@ python3-torchvision     reference        python torchvision
 python3-pil             reference        python PIL
 python3-h5py            reference        python h5py
 python3-pandas          reference        python pandas
+python3-matplotlib      reference        python matplotlib
 libopenblas0-pthread    reference,bench  file /usr/lib/*/openblas-pthread/libopenblas.so.0
 clang                   lint             command clang
 libomp-dev              lint             openmp clang

@@ -1,4 +1,5 @@
-/* Readers of data sets: one row of core/dataset.c's table each.
+/* Readers of data sets, a row of a table each. A new one is a file here that defines its row, and a
+ * line in readers.inc; docs/extending.md says more.
  *
  * The caller has checked that images are a regular file, or a folder for a reader of folders, and
  * that labels are a regular file; it checks counts and shapes that a reader reports against its own
@@ -52,11 +53,8 @@ struct qsv_data_reader {
     enum qsv_status (*share)(void *state, uint64_t key, struct qsv_error *err);
 };
 
-extern const struct qsv_data_reader qsv_idx_reader;
-extern const struct qsv_data_reader qsv_hdf5_reader;
-extern const struct qsv_data_reader qsv_folder_reader;
-extern const struct qsv_data_reader qsv_tar_reader;
-extern const struct qsv_data_reader qsv_cifar10_reader;
-extern const struct qsv_data_reader qsv_cifar100_reader;
+#define READER(name) extern const struct qsv_data_reader qsv_##name##_reader;
+#include "core/data/readers.inc"
+#undef READER
 
 #endif

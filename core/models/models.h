@@ -1,5 +1,6 @@
 /* The table of architectures: each recognises a checkpoint by its tensors' names and builds the
- * graph. A new spiking transformer is one file and one line of the table.
+ * graph. A new spiking transformer is a file here, and a line in models.inc; docs/extending.md says
+ * more.
  */
 #ifndef QSV_MODELS_H
 #define QSV_MODELS_H
@@ -13,11 +14,14 @@ struct qsv_architecture {
     void (*build)(struct qsv_builder *b, const struct qsv_model_options *options);
 };
 
-extern const struct qsv_architecture qsv_sdtv2;
+#define ARCHITECTURE(name) extern const struct qsv_architecture qsv_##name;
+#include "core/models/models.inc"
+#undef ARCHITECTURE
 
 /* NULL-terminated. */
 extern const struct qsv_architecture *const qsv_architectures[];
 
+const char *qsv_architecture_names(void); /* "sdtv2", for messages */
 const struct qsv_architecture *qsv_architecture_recognise(const struct qsv_tensors *tensors);
 
 #endif

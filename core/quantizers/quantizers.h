@@ -1,5 +1,5 @@
 /* The table of quantizers, and what they share. A new one is a file here that defines its row, and
- * a line in core/quantizer.c.
+ * a line in quantizers.inc; docs/extending.md says more.
  */
 #ifndef QSV_QUANTIZERS_H
 #define QSV_QUANTIZERS_H
@@ -25,8 +25,9 @@ struct qsv_quantizer_kind {
     enum qsv_status (*quantize)(const struct qsv_quantizer_task *t, struct qsv_error *err);
 };
 
-extern const struct qsv_quantizer_kind qsv_quantizer_round, qsv_quantizer_gptq,
-    qsv_quantizer_compensated, qsv_quantizer_searched;
+#define QUANTIZER(name) extern const struct qsv_quantizer_kind qsv_quantizer_##name;
+#include "core/quantizers/quantizers.inc"
+#undef QUANTIZER
 
 /* Sets a scale by the rule; importance [k]: what a squared error of each weight counts; NULL: 1. */
 float qsv_scale_choose(enum qsv_scale_rule rule, const float *weights, const double *importance,

@@ -1,10 +1,11 @@
-/* A race: settings are measured on the first eighth of the images, in their random order, and on the
- * rest unless they surely exceed the bound on the drop.
+/* A race: settings are measured on the first eighth of the images, in their random order, and on
+ * the rest unless they surely exceed the bound on the drop.
  *
  * Sure is what a confidence sequence says (jobs/confidence.h): it holds at every look at once, so
  * that looking early costs nothing in certainty. A setting that keeps the bound is measured to the
  * end: it may be selected. Without a bound on the drop there is nothing to race for.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,25 +20,46 @@ static const double ALPHA = 0.01; /* of a setting that keeps the bound, to be le
 struct race {
     struct qsv_pool *pool;
     struct qsv_search *search;
-    uint64_t n_images;           /* of the pool */
-    size_t first, n;             /* entries that race */
-    struct qsv_confidence *sure; /* [n] */
-    bool *open;                  /* [n] */
+    const char *step;
+    uint64_t n_images; /* of the pool */
+    size_t first, n;   /* entries that race */
+    bool *open;        /* [n] */
 };
 
-/* Adds what an entry's metrics have more than before. */
+/* Each end of the interval at the level of the verdict, so that it lies above the bound too. */
+static enum qsv_status note_left(struct race *r, const struct qsv_pool_entry *e, double bound)
+{
+    const struct qsv_metrics *m = &e->metrics;
+    struct qsv_confidence c;
+    double low = 0, high = 0;
+    qsv_confidence_init(&c, r->n_images, 2 * ALPHA);
+    enum qsv_status status =
+        qsv_confidence_add(&c, m->n_images, m->n_only_baseline, m->n_only_trial, r->search->err);
+    if (!status) {
+        qsv_confidence_interval(&c, &low, &high);
+        status = qsv_search_note(r->search, r->step, m->trial_id, "leave",
+                                 "%s: surely above %.2f points: drop %.2f after %" PRIu64
+                                 " of %" PRIu64 " images, [%.2f, %.2f] on all of them",
+                                 e->what, bound, qsv_metrics_top1_drop(m), m->n_images, r->n_images,
+                                 low, high);
+    }
+    qsv_confidence_fini(&c);
+    return status;
+}
+
 static enum qsv_status look(struct race *r, size_t i)
 {
-    const struct qsv_spec *spec = r->search->spec;
-    const struct qsv_metrics *m = &r->pool->entries[r->first + i].metrics;
-    struct qsv_confidence *c = &r->sure[i];
+    const struct qsv_pool_entry *e = &r->pool->entries[r->first + i];
+    const struct qsv_metrics *m = &e->metrics;
+    const double bound = r->search->spec->constraint.max_top1_drop * (1 - m->caution.reserve);
+    struct qsv_confidence c;
+    qsv_confidence_init(&c, r->n_images, ALPHA);
     enum qsv_status status =
-        qsv_confidence_add(c, m->n_images - c->n_seen, m->n_only_baseline - c->n_lost,
-                           m->n_only_trial - c->n_won, r->search->err);
+        qsv_confidence_add(&c, m->n_images, m->n_only_baseline, m->n_only_trial, r->search->err);
     if (!status)
-        r->open[i] = qsv_confidence_decide(c, spec->constraint.max_top1_drop *
-                                                  (1 - m->caution.reserve)) != QSV_ABOVE;
-    return status;
+        r->open[i] = qsv_confidence_decide(&c, bound) != QSV_ABOVE;
+    qsv_confidence_fini(&c);
+    return status || r->open[i] ? status : note_left(r, e, bound);
 }
 
 /* What is next after a part: the open entries on all images. Whoever is done can begin with it. */
@@ -55,18 +77,30 @@ static void suggest_rest(struct race *r)
     free(formats);
 }
 
-static enum qsv_status run(struct race *r, const char *step, struct qsv_metrics *baseline)
+static enum qsv_status run(struct race *r, struct qsv_metrics *baseline)
 {
     struct qsv_pool_part part = {.first = r->first,
                                  .end = r->first + r->n,
                                  .wanted = r->open,
                                  .n_images = r->n_images / FIRST_PART};
     suggest_rest(r);
-    enum qsv_status status = qsv_pool_ask(r->pool, r->search, step, &part, NULL);
+    enum qsv_status status = qsv_pool_ask(r->pool, r->search, r->step, &part, NULL);
     for (size_t i = 0; i < r->n && !status; i++)
         status = look(r, i);
     part.n_images = r->n_images;
-    return status ? status : qsv_pool_ask(r->pool, r->search, step, &part, baseline);
+    return status ? status : qsv_pool_ask(r->pool, r->search, r->step, &part, baseline);
+}
+
+static enum qsv_status race(struct race *r, struct qsv_metrics *baseline)
+{
+    r->open = qsv_alloc(r->n, sizeof *r->open);
+    if (!r->open)
+        return qsv_fail_memory(r->search->err, "a race");
+    for (size_t i = 0; i < r->n; i++)
+        r->open[i] = true;
+    enum qsv_status status = run(r, baseline);
+    free(r->open);
+    return status;
 }
 
 enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const char *step,
@@ -74,31 +108,13 @@ enum qsv_status qsv_pool_race(struct qsv_pool *p, struct qsv_search *s, const ch
 {
     struct race r = {.pool = p,
                      .search = s,
+                     .step = step,
                      .n_images = qsv_search_count_images(s, p->set, p->n_images),
                      .first = p->n_measured,
                      .n = p->n - p->n_measured};
-    enum qsv_status status = QSV_OK;
-    if (!r.n || r.n_images < LEAST_IMAGES || !qsv_constraint_bounds_drop(s->spec)) {
-        const struct qsv_pool_part all = {.first = r.first, .end = p->n, .n_images = p->n_images};
-        status = qsv_pool_ask(p, s, step, &all, baseline);
-        goto out;
-    }
-    r.sure = qsv_alloc(r.n, sizeof *r.sure);
-    r.open = qsv_alloc(r.n, sizeof *r.open);
-    if (!r.sure || !r.open) {
-        status = qsv_fail_memory(s->err, "a race");
-        goto out;
-    }
-    for (size_t i = 0; i < r.n; i++) {
-        qsv_confidence_init(&r.sure[i], r.n_images, ALPHA);
-        r.open[i] = true;
-    }
-    status = run(&r, step, baseline);
-    for (size_t i = 0; i < r.n; i++)
-        qsv_confidence_fini(&r.sure[i]);
-out:
-    free(r.sure);
-    free(r.open);
+    const struct qsv_pool_part all = {.first = r.first, .end = p->n, .n_images = p->n_images};
+    const bool races = r.n && r.n_images >= LEAST_IMAGES && qsv_constraint_bounds_drop(s->spec);
+    enum qsv_status status = races ? race(&r, baseline) : qsv_pool_ask(p, s, step, &all, baseline);
     if (!status)
         p->n_measured = p->n;
     return status;
@@ -109,7 +125,8 @@ enum qsv_status qsv_pool_finish(struct qsv_pool *p, struct qsv_search *s, const 
 {
     const struct qsv_pool_part one = {
         .first = entry, .end = entry + 1, .n_images = p->n_images, .certifying = true};
-    if (!p->races || p->entries[entry].metrics.n_images >= qsv_search_count_images(s, p->set, p->n_images))
+    if (!p->races ||
+        p->entries[entry].metrics.n_images >= qsv_search_count_images(s, p->set, p->n_images))
         return QSV_OK;
     return qsv_pool_ask(p, s, step, &one, NULL);
 }

@@ -1,10 +1,12 @@
-/* The rows of the strategy table. */
+/* The rows of the strategy table. A new one is a file here that defines its row, and a line in
+ * strategies.inc; docs/extending.md says more. */
 #ifndef QSV_STRATEGIES_H
 #define QSV_STRATEGIES_H
 
 #include "jobs/strategy.h"
 
-extern const struct qsv_strategy qsv_strategy_frontier, qsv_strategy_qsvit, qsv_strategy_greedy,
-    qsv_strategy_beam, qsv_strategy_uniform, qsv_strategy_random, qsv_strategy_given;
+#define STRATEGY(name) extern const struct qsv_strategy qsv_strategy_##name;
+#include "jobs/strategies/strategies.inc"
+#undef STRATEGY
 
 #endif

@@ -9,7 +9,7 @@ refuse 'nothing to run' 'or a SPEC' "$QSVIT" calibrate -o "$TMP/s.h5"
 refuse 'spec and model' 'it excludes --model' "$QSVIT" calibrate cluster.yaml -m $model -o "$TMP/s.h5"
 refuse 'no images' '0 images tell nothing' \
     "$QSVIT" calibrate -m $model -d $images --images 0 -o "$TMP/s.h5"
-refuse 'unknown quantizer' 'none of max, mse, gptq, compensated, searched, did you mean compensated?' \
+refuse 'unknown quantizer' 'none of max, mse, searched, compensated, gptq, round, did you mean compensated?' \
     "$QSVIT" calibrate -m $model -d $images -o "$TMP/s.h5" --quantizer compensate
 cp $model "$TMP/copy.h5"
 refuse 'onto its own input' 'is the input itself' \

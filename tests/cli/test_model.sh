@@ -54,7 +54,7 @@ refuse 'quantize: both' 'exclude each other' \
     "$QSVIT" quantize -m $model -o "$TMP/q.h5" --format-all int4 --setting x
 refuse 'quantize: name of the output' 'must end in .h5 or .safetensors' \
     "$QSVIT" quantize -m $model -o "$TMP/q.pth" --format-all int4
-refuse 'quantize: quantizer' 'none of max, mse, gptq, compensated, searched' \
+refuse 'quantize: quantizer' 'none of max, mse, searched, compensated, gptq, round' \
     "$QSVIT" quantize -m $model -o "$TMP/q.h5" --format-all int4 --quantizer best
 refuse 'quantize: missing setting file' "$TMP/none.yaml" \
     "$QSVIT" quantize -m $model -o "$TMP/q.h5" --setting "$TMP/none.yaml"

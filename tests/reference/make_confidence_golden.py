@@ -2,9 +2,8 @@
 
 Every sum that the drop could be is put to the game of docs/search.md, "Looking early", by itself: values scaled to [0, 1],
 conditional means as in section 5 of Waudby-Smith and Ramdas (arXiv 2010.09686), capital as a sum of logarithms, no search.
-A group a case: x i8 [N] = 1 (only the baseline is right), -1 (only the trial), 0, in random order; alpha f64 [1] and
-skipped u64 [1], images not bet on; looks u64 [n]: images seen; low, high f64 [n]: points; limit f64 [m] points, verdict i8 [n][m]:
-1 above, -1 at most, 0 open.
+A group a case: x i8 [N] = 1 (only the baseline is right), -1 (only the trial), 0, in random order; alpha f64 [1]; looks u64 [n]: images
+seen; low, high f64 [n]: points; limit f64 [m] points, verdict i8 [n][m]: 1 above, -1 at most, 0 open.
 """
 import sys
 
@@ -14,16 +13,16 @@ import numpy as np
 EXCESS = 0.001 * 2.0 ** np.arange(8)
 
 
-def capital(x, skipped, sums):
+def capital(x, sums):
     """Largest capital so far against "the sum is at most k", for each k of sums [K], after 0 .. N images: [N + 1][K]."""
     n = len(x)
     y = (1 + x.astype(float)) / 2
     log_capital = np.zeros((len(EXCESS), len(sums)))
     best = np.zeros((n + 1, len(sums)))
-    for t in range(skipped, n):
+    for t in range(n):
         left = n - t
         claimed = (sums - x[:t].sum(dtype=int) + left) / 2 / left  # mean of y among those left
-        if (t - skipped) % 16 == 0:
+        if t % 16 == 0:
             square = (1 / 4 + np.abs(x[:t]).sum(dtype=int)) / (1 + t)
             excess = EXCESS * n / left
             kelly = excess / (square + excess**2)  # for x; twice that for y
@@ -32,15 +31,15 @@ def capital(x, skipped, sums):
         # Claims that are impossible by now have had it: their capital means nothing.
         log_capital += np.log(np.fmax(1 + bets * left / start * (y[t] - claimed), 1e-9))
         best[t + 1] = best[t]
-        if (t + 1 - skipped) % 16 == 0:
+        if (t + 1) % 16 == 0:
             best[t + 1] = np.maximum(best[t], np.exp(np.minimum(log_capital, 600)).mean(0))
     return best
 
 
-def sequence(x, skipped, alpha, looks, limits):
+def sequence(x, alpha, looks, limits):
     n = len(x)
     k = np.arange(-n, n + 1)
-    up, down = capital(x, skipped, k), capital(-x, skipped, -k)  # "at most k", "at least k"
+    up, down = capital(x, k), capital(-x, -k)  # "at most k", "at least k"
     low, high, verdict = [], [], []
     for t in looks:
         seen, left = int(x[:t].sum()), n - t
@@ -62,21 +61,20 @@ def sequence(x, skipped, alpha, looks, limits):
 
 def main():
     rng = np.random.default_rng(7)
-    cases = [  # N, lost, won, alpha, skipped
-        (1, 1, 0, 0.05, 0), (40, 20, 5, 0.1, 0), (333, 0, 0, 0.05, 0), (500, 60, 20, 0.05, 0), (500, 60, 20, 0.05, 100),
-        (700, 20, 300, 0.01, 0), (400, 400, 0, 0.05, 0), (2000, 64, 36, 0.05, 0), (2000, 100, 20, 0.05, 128)]
+    cases = [  # N, lost, won, alpha
+        (1, 1, 0, 0.05), (40, 20, 5, 0.1), (333, 0, 0, 0.05), (500, 60, 20, 0.05), (700, 20, 300, 0.01), (400, 400, 0, 0.05),
+        (2000, 64, 36, 0.05), (2000, 100, 20, 0.05)]
     limits = np.array([-50, -1, 0, 0.5, 1.5, 3, 10, 60])
     with h5py.File(sys.argv[1], 'w') as f:
-        for i, (n, lost, won, alpha, skipped) in enumerate(cases):
+        for i, (n, lost, won, alpha) in enumerate(cases):
             x = rng.permutation(np.repeat([1, -1, 0], [lost, won, n - lost - won])).astype(np.int8)
-            looks = np.unique(np.append(np.arange(0, n, max(1, n // 25)), [n - 1, n]))
-            looks = looks[looks >= skipped].astype(np.uint64)
-            low, high, verdict = sequence(x, skipped, alpha, looks.astype(int), limits)
+            looks = np.unique(np.append(np.arange(0, n, max(1, n // 25)), [n - 1, n])).astype(np.uint64)
+            low, high, verdict = sequence(x, alpha, looks.astype(int), limits)
             g = f.create_group(str(i))
             for name, value in dict(x=x, looks=looks, low=low, high=high, limit=limits,
                                     verdict=np.array(verdict, np.int8)).items():
                 g[name] = value
-            g['alpha'], g['skipped'] = [alpha], np.array([skipped], np.uint64)
+            g['alpha'] = [alpha]
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Holds the engine to PyTorch, layer by layer and spike by spike (check_trace.py), on the default model and on random ones of other widths,
-# depths, time steps, channels and heads, and on a published size; its answers to PyTorch's logits; its quantized files to themselves.
+# depths, time steps, channels and heads, and on a published size; its answers to PyTorch's logits; its quantized files to themselves; and runs examples/*.py.
 # `make test-reference` runs it and installs what it needs.
 . tests/lib.sh
 
@@ -125,4 +125,63 @@ if [ "$status" = 0 ]; then
 else
     fail "logits of the default model" "$out" "$err"
 fi
+
+# What examples/*.py do with a small run and its exports, and that they notice what does not belong together.
+cat >"$TMP/example.yaml" <<EOF
+model: $PWD/$default
+dataset: {images: $fashion-images-idx3-ubyte.gz, labels: $fashion-labels-idx1-ubyte.gz, first: 1000, count: 600}
+calibration: {images: $fashion-images-idx3-ubyte.gz, labels: $fashion-labels-idx1-ubyte.gz, count: 256}
+search: {granularity: stage, formats: [int8, int4, int3, int2, ternary]}
+quantizer: {method: compensated, images: 64}
+constraint: {max_top1_drop: 5}
+ranks: 1
+run: example
+EOF
+example() { # name, status, script with arguments: what it says is in $out
+    run "$PYTHON" "${@:3}"
+    if [ "$status" = "$2" ]; then
+        pass "$1"
+    else
+        fail "$1" "status $status, expected $2: ${*:3}" "$out" "$err"
+    fi
+}
+need "a run" "$QSVIT" run "$TMP/example.yaml"
+need "its network" "$QSVIT" export "$TMP/example" -o "$TMP/small.h5"
+need "its network, for PyTorch" "$QSVIT" export "$TMP/example" -o "$TMP/small.safetensors"
+example "read_run.py" 0 examples/read_run.py "$TMP/example" --csv
+theirs=$(cut -d, -f2,5 <<<"$out" | tail -n +2 | sort) marked=$(grep '^\*' <<<"$out" | cut -d, -f2)
+run "$QSVIT" query "$TMP/example" --format csv --columns trial,model_bytes
+same "read_run.py: the trials of qsvit query" "$(tail -n +2 <<<"${out//$'\r'/}" | sort)" "$theirs"
+run "$QSVIT" query "$TMP/example" --format csv --columns trial --where selected
+same "read_run.py: the selected one is marked" "$(tail -n 1 <<<"${out//$'\r'/}")" "$marked"
+example "read_run.py: as a table" 0 examples/read_run.py "$TMP/example"
+holds "read_run.py: with the baseline" baseline
+example "check_export.py" 0 examples/check_export.py "$TMP/example" "$TMP/small.safetensors" $fashion-images-idx3-ubyte.gz --first 1000 --images 200
+echo "# $out"
+# With f32 multipliers no image may differ that rounding does not move.
+sed "s,^model:.*,model: $PWD/tests/data/tiny.h5,; s,^dataset:.*,dataset: {images: $PWD/tests/data/tiny_images.h5},; /^calibration:/d
+    s,^quantizer:.*,quantizer: {method: round\, affine: f32},; s,^constraint:.*,constraint: {max_top1_drop: 60},; s,^search: {,search: {strategy: uniform\, ,; s,^run:.*,run: tiny," \
+    "$TMP/example.yaml" >"$TMP/tiny.yaml"
+need "a tiny run" "$QSVIT" run "$TMP/tiny.yaml"
+need "its network, for PyTorch" "$QSVIT" export "$TMP/tiny" -o "$TMP/tiny.safetensors"
+example "check_export.py: f32 multipliers, HDF5 images" 0 examples/check_export.py "$TMP/tiny" "$TMP/tiny.safetensors" tests/data/tiny_images.h5
+echo "# $out"
+example "check_export.py: other images" 1 examples/check_export.py "$TMP/example" "$TMP/small.safetensors" $fashion-images-idx3-ubyte.gz --images 100
+need "another network" "$QSVIT" quantize -m $default --format-all binary -o "$TMP/other.safetensors"
+example "check_export.py: another network" 1 examples/check_export.py "$TMP/example" "$TMP/other.safetensors" $fashion-images-idx3-ubyte.gz --first 1000 --images 200
+example "draw_curve.py" 0 examples/draw_curve.py "$TMP/example" "$TMP/curve.png"
+same "draw_curve.py: a PNG file" PNG "$(head -c 4 "$TMP/curve.png" | tail -c 3)"
+example "draw_curve.py: SVG" 0 examples/draw_curve.py "$TMP/example" "$TMP/curve.svg"
+same "draw_curve.py: an SVG file" 1 "$(grep -c '</svg>' "$TMP/curve.svg")"
+example "read_packed.py" 0 examples/read_packed.py "$TMP/small.h5" "$TMP/small.safetensors"
+echo "# $(tail -n 1 <<<"$out")"
+example "read_packed.py: another network" 1 examples/read_packed.py "$TMP/small.h5" "$TMP/other.safetensors"
+for how in "--format-all "{int8,int6,int5,int4,int3,int2,ternary,binary,none} "--setting $TMP/left_out.yaml"; do
+    for affine in f32 f16; do
+        read -ra words <<<"$how --affine $affine"
+        need "quantize $how" "$QSVIT" quantize -m $default "${words[@]}" -o "$TMP/q.h5"
+        need "quantize $how" "$QSVIT" quantize -m $default "${words[@]}" -o "$TMP/q.safetensors"
+        example "read_packed.py: ${how##*[ /]}, $affine multipliers" 0 examples/read_packed.py "$TMP/q.h5" "$TMP/q.safetensors"
+    done
+done
 finish

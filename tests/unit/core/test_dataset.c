@@ -208,12 +208,14 @@ static void test_what_is_no_data_set(void **state)
 
     s.images = in_folder("text");
     expect_refused(&s,
-                   "text: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are 69 "
-                   "6d 61 67 65 73 21; CIFAR's files need a format: cifar10, cifar100");
+                   "text: of no known format: its first bytes are 69 6d 61 67 65 73 21; expected "
+                   "one of idx, hdf5, folder, tar, cifar10, cifar100 (which of them has to be said "
+                   "where bytes do not tell)");
     s.images = in_folder("empty");
-    expect_refused(
-        &s, "empty: is neither IDX (plain or .gz) nor HDF5 nor tar: its first bytes are missing; "
-            "CIFAR's files need a format: cifar10, cifar100");
+    expect_refused(&s,
+                   "empty: of no known format: its first bytes are missing; expected one of idx, "
+                   "hdf5, folder, tar, cifar10, cifar100 (which of them has to be said where bytes "
+                   "do not tell)");
     s.images = in_folder("missing");
     expect_refused(&s, "missing: cannot open: No such file or directory");
     s.images = in_folder("fifo");

@@ -4,24 +4,11 @@
 #ifndef QSV_OPTIMUM_H
 #define QSV_OPTIMUM_H
 
-#include "tests/unit/jobs/synthetic.h"
+#include "tests/unit/jobs/searches.h"
 
-/* What the selection says must be what the evaluator answers. */
 static inline void assert_consistent(const struct world *w, const struct qsv_selection *s)
 {
-    struct qsv_metrics m;
-    assert_int_equal(s->trial_id, qsv_setting_id(s->formats, w->n_layers));
-    world_answer(w, s->formats, QSV_JUDGE, 0, &m);
-    assert_memory_equal(&m, &s->judged, sizeof m);
-    world_answer(w, s->formats, QSV_DECIDE,
-                 w->spec.has_calibration ? w->spec.search.selection_images
-                                         : w->spec.search.decision_images,
-                 &m);
-    m.caution = s->decided.caution;
-    assert_memory_equal(&m, &s->decided, sizeof m);
-    assert_int_equal(s->baseline.n_only_baseline, 0);
-    assert_int_equal(s->baseline.n_images, s->judged.n_images);
-    assert_int_equal(s->baseline_decided.n_images, s->decided.n_images);
+    assert_answered(w, s);
     assert_non_null(s->base_formats);
     assert_non_null(s->sensitivity);
 }
@@ -78,6 +65,47 @@ static inline double lower_bound(const struct world *w, double room)
         best = fmax(best, sum);
     }
     return best;
+}
+
+/* Bounds the size alone, so that weights may take so many bits on average; in bytes. */
+static inline double bound_size(struct world *w, uint32_t bits)
+{
+    const uint64_t bytes = w->model.graph.n_weights * bits / 8;
+    uint64_t affine = 0;
+    for (uint32_t l = 0; l < w->n_layers; l++)
+        affine += 8 * w->layers[l].out_ch;
+    w->spec.constraint.max_top1_drop = NAN;
+    w->spec.constraint.max_bytes = affine + bytes;
+    return (double)bytes;
+}
+
+/* Divergence of what a strategy selects within a size, by the least of all settings. */
+static inline double divergence_within(struct world *w, const char *strategy, uint32_t bits)
+{
+    struct least e = {w, bound_size(w, bits), INFINITY, true};
+    struct qsv_selection s = search_by(w, strategy);
+    enumerate(&e, 0, 0, 0);
+    assert_consistent(w, &s);
+    assert_true(s.meets);
+    assert_true(s.judged.bytes.model_bytes <= w->spec.constraint.max_bytes);
+    const double ratio = qsv_metrics_kl(&s.judged) / e.best;
+    qsv_selection_fini(&s);
+    return ratio;
+}
+
+/* A bound in bits a weight is the bound in bytes that it comes to: affines take the same at every
+ * format here. */
+static inline void assert_bits_are_bytes(struct world *w, const char *strategy, uint32_t bits)
+{
+    bound_size(w, bits);
+    struct qsv_selection bytes = search_by(w, strategy);
+    w->spec.constraint.max_bytes = 0;
+    w->spec.constraint.target_avg_bits = bits;
+    struct qsv_selection s = search_by(w, strategy);
+    assert_true(s.meets && s.judged.bytes.avg_bits <= bits);
+    assert_int_equal(s.trial_id, bytes.trial_id);
+    qsv_selection_fini(&bytes);
+    qsv_selection_fini(&s);
 }
 
 #endif

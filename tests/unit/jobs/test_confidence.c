@@ -33,23 +33,20 @@ static void fill(struct qsv_rng *rng, int8_t *x, uint32_t n, uint32_t lost, uint
     }
 }
 
-typedef enum qsv_status (*adds)(struct qsv_confidence *, uint64_t, uint64_t, uint64_t,
-                                struct qsv_error *);
-
-static void add(struct qsv_confidence *c, adds how, const int8_t *x, uint32_t n)
+static void add(struct qsv_confidence *c, const int8_t *x, uint32_t n)
 {
     uint32_t lost = 0, won = 0;
     for (uint32_t i = 0; i < n; i++) {
         lost += x[i] > 0;
         won += x[i] < 0;
     }
-    assert_int_equal(how(c, n, lost, won, NULL), QSV_OK);
+    assert_int_equal(qsv_confidence_add(c, n, lost, won, NULL), QSV_OK);
 }
 
 static void add_shards(struct qsv_confidence *c, const int8_t *x, uint32_t n, uint32_t shard)
 {
     for (uint32_t i = 0; i < n; i += shard)
-        add(c, qsv_confidence_add, x + i, n - i < shard ? n - i : shard);
+        add(c, x + i, n - i < shard ? n - i : shard);
 }
 
 static void assert_interval(const struct qsv_confidence *c, double low, double high)
@@ -122,7 +119,7 @@ static void test_equals_trying_every_claim(void **state)
         fill(&rng, x, rows[r].n, rows[r].lost, rows[r].won);
         qsv_confidence_init(&c, rows[r].n, rows[r].alpha);
         for (uint32_t i = 0; i < rows[r].n; i++) {
-            add(&c, qsv_confidence_add, x + i, 1);
+            add(&c, x + i, 1);
             compare_with_all_claims(x, (int)rows[r].n, (int)i + 1, rows[r].alpha, &c);
         }
         qsv_confidence_fini(&c);
@@ -154,7 +151,6 @@ static void compare_with_python(hid_t file, int n)
     double *limit = read(file, n, "limit", H5T_NATIVE_DOUBLE, 8, 1, &n_limits);
     int8_t *verdict = read(file, n, "verdict", H5T_NATIVE_INT8, 1, 2, dims);
     double *alpha = read(file, n, "alpha", H5T_NATIVE_DOUBLE, 8, 1, &one);
-    uint64_t *skipped = read(file, n, "skipped", H5T_NATIVE_UINT64, 8, 1, &one);
     assert_true(n_looks > 0 && dims[0] == n_looks && dims[1] == n_limits);
 
     struct qsv_confidence c;
@@ -162,8 +158,7 @@ static void compare_with_python(hid_t file, int n)
     for (hsize_t i = 0; i < n_looks; i++) {
         /* An image at a time: there is no order to draw. */
         while (c.n_seen < looks[i])
-            add(&c, c.n_seen < *skipped ? qsv_confidence_skip : qsv_confidence_add, x + c.n_seen,
-                1);
+            add(&c, x + c.n_seen, 1);
         assert_interval(&c, low[i], high[i]);
         for (hsize_t j = 0; j < n_limits; j++)
             if (qsv_confidence_decide(&c, limit[j]) != verdicts[1 + verdict[i * n_limits + j]])
@@ -171,7 +166,7 @@ static void compare_with_python(hid_t file, int n)
                          limit[j]);
     }
     qsv_confidence_fini(&c);
-    void *const all[] = {x, looks, low, high, limit, verdict, alpha, skipped};
+    void *const all[] = {x, looks, low, high, limit, verdict, alpha};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -181,7 +176,7 @@ static void test_equals_python(void **state)
     (void)state;
     hid_t file;
     assert_int_equal(qsv_h5_open(&file, "tests/data/golden/confidence.h5", NULL), QSV_OK);
-    for (int n = 0; n < 9; n++)
+    for (int n = 0; n < 8; n++)
         compare_with_python(file, n);
     H5Fclose(file);
 }
@@ -258,41 +253,6 @@ static void test_misses_at_most_alpha(void **state)
     }
 }
 
-/* Of eight equal trials the one that loses least on the first shard is looked at: that shard is
- * skipped. Bet on, it would be called better than it is far too often. */
-static void test_choice_by_skipped_images(void **state)
-{
-    (void)state;
-    enum { ORDERS = 500, N = 500, FIRST = 200, TRIALS = 24, LOST = 60, WON = 60 };
-    static int8_t x[TRIALS][N];
-    struct qsv_rng rng;
-    qsv_rng_seed(&rng, 13);
-    int wrong[2] = {0}; /* skipped, bet on */
-    for (int i = 0; i < ORDERS; i++) {
-        int best = 0, least = N;
-        for (int t = 0; t < TRIALS; t++) {
-            int sum = 0;
-            fill(&rng, x[t], N, LOST, WON);
-            for (int k = 0; k < FIRST; k++)
-                sum += x[t][k];
-            if (sum < least) {
-                least = sum;
-                best = t;
-            }
-        }
-        for (int bet_on = 0; bet_on < 2; bet_on++) {
-            struct qsv_confidence c;
-            qsv_confidence_init(&c, N, 0.05);
-            add(&c, bet_on ? qsv_confidence_add : qsv_confidence_skip, x[best], FIRST);
-            add_shards(&c, x[best] + FIRST, N - FIRST - 10, 50);
-            wrong[bet_on] += qsv_confidence_decide(&c, 100.0 * (LOST - WON - 1) / N) == QSV_BELOW;
-            qsv_confidence_fini(&c);
-        }
-    }
-    assert_true(is_most(wrong[0], ORDERS, 0.05));
-    assert_false(is_most(wrong[1], ORDERS, 0.05));
-}
-
 static void test_looks_only_narrow(void **state)
 {
     (void)state;
@@ -310,7 +270,7 @@ static void test_looks_only_narrow(void **state)
         for (uint32_t at = 0; at < n; at += shard) {
             double is_low, is_high;
             shard = 1 + (uint32_t)qsv_rng_below(&rng, n - at < 100 ? n - at : 100);
-            add(&c, qsv_confidence_add, x + at, shard);
+            add(&c, x + at, shard);
             qsv_confidence_interval(&c, &is_low, &is_high);
             assert_true(is_low >= low && is_high <= high && is_low <= is_high);
             low = is_low;
@@ -461,7 +421,7 @@ static void test_bad_counts(void **state)
     struct qsv_confidence c;
     struct qsv_error err;
     qsv_confidence_init(&c, 100, 0.05);
-    assert_int_equal(qsv_confidence_skip(&c, 101, 0, 0, &err), QSV_EINPUT);
+    assert_int_equal(qsv_confidence_add(&c, 101, 0, 0, &err), QSV_EINPUT);
     assert_string_equal(err.text, "101 images after 0, expected no more than the set's 100");
     assert_int_equal(qsv_confidence_add(&c, 20, 5, 2, NULL), QSV_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -473,34 +433,6 @@ static void test_bad_counts(void **state)
     assert_int_equal(qsv_confidence_add(&c, 0, 0, 0, NULL), QSV_OK);
     assert_int_equal(qsv_confidence_add(&c, 80, 0, 0, NULL), QSV_OK);
     assert_interval(&c, 3, 3);
-    qsv_confidence_fini(&c);
-}
-
-static void test_records(void **state)
-{
-    (void)state;
-    struct qsv_record first = {.trial_id = 0xabc, .n_images = 60, .n_only_baseline = 9},
-                      second = {.trial_id = 0xabc,
-                                .shard = 1,
-                                .n_images = 40,
-                                .n_only_baseline = 1,
-                                .n_only_trial = 3};
-    const struct qsv_record *records[] = {&first, &second};
-    struct qsv_confidence c;
-    struct qsv_error err;
-    qsv_confidence_init(&c, 100, 0.05);
-    assert_int_equal(qsv_confidence_add_records(&c, records, 2, NULL), QSV_OK);
-    assert_interval(&c, 7, 7);
-    qsv_confidence_fini(&c);
-
-    second.n_only_trial = 40;
-    qsv_confidence_init(&c, 100, 0.05);
-    assert_int_equal(qsv_confidence_add_records(&c, records, 2, &err), QSV_EINPUT);
-    assert_string_equal(err.text,
-                        "trial 0000000000000abc, shard 1: 40 images, of them 1 right with "
-                        "the baseline alone and 40 with the trial alone, expected no more "
-                        "than there are");
-    assert_int_equal(c.n_seen, 60);
     qsv_confidence_fini(&c);
 }
 
@@ -521,7 +453,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_counts),
-        cmocka_unit_test(test_records),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_nothing_seen),
         cmocka_unit_test(test_exact_at_the_end),
@@ -531,7 +462,6 @@ int main(void)
         cmocka_unit_test(test_equals_python),
         cmocka_unit_test(test_shards_in_random_order),
         cmocka_unit_test(test_misses_at_most_alpha),
-        cmocka_unit_test(test_choice_by_skipped_images),
         cmocka_unit_test(test_looks_only_narrow),
         cmocka_unit_test(test_decides_early),
     };

@@ -9,48 +9,14 @@
 
 #include <cmocka.h>
 
-#include "core/base/alloc.h"
-#include "tests/unit/jobs/synthetic.h"
+#include "tests/unit/jobs/searches.h"
 
 static const char *const names[] = {"greedy", "beam"};
 enum { N_NAMES = 2, MAX_SEEN = 4096 };
 
-static enum qsv_status try_search(struct world *w, const char *name, struct qsv_selection *out,
-                                  struct qsv_error *err)
-{
-    struct qsv_space *space = NULL;
-    world_forget(w);
-    enum qsv_status status = qsv_space_create(&space, &w->model, &w->spec, err);
-    if (!status)
-        status = qsv_strategy_find(name)->search(space, &w->spec, &w->evaluator, out, err);
-    qsv_space_destroy(space);
-    return status;
-}
-
-static struct qsv_selection search(struct world *w, const char *name)
-{
-    struct qsv_selection out = {0};
-    struct qsv_error err = {0};
-    assert_int_equal(try_search(w, name, &out, &err), QSV_OK);
-    return out;
-}
-
-/* What the selection says is what the evaluator answers. */
 static void assert_consistent(const struct world *w, const struct qsv_selection *s)
 {
-    struct qsv_metrics m;
-    assert_int_equal(s->trial_id, qsv_setting_id(s->formats, w->n_layers));
-    world_answer(w, s->formats, QSV_JUDGE, 0, &m);
-    assert_memory_equal(&m, &s->judged, sizeof m);
-    world_answer(w, s->formats, QSV_DECIDE,
-                 w->spec.has_calibration ? w->spec.search.selection_images
-                                         : w->spec.search.decision_images,
-                 &m);
-    m.caution = s->decided.caution;
-    assert_memory_equal(&m, &s->decided, sizeof m);
-    assert_int_equal(s->baseline.n_images, s->judged.n_images);
-    assert_int_equal(s->baseline.n_only_baseline, 0);
-    assert_int_equal(s->baseline_decided.n_images, s->decided.n_images);
+    assert_answered(w, s);
     assert_int_equal(s->n_evaluations, w->asked[QSV_DECIDE] + w->asked[QSV_JUDGE]);
     assert_null(s->base_formats);
     assert_null(s->sensitivity);
@@ -58,7 +24,7 @@ static void assert_consistent(const struct world *w, const struct qsv_selection 
 
 static uint64_t bytes_of(struct world *w, const char *name)
 {
-    struct qsv_selection s = search(w, name);
+    struct qsv_selection s = search_by(w, name);
     const uint64_t bytes = s.judged.bytes.model_bytes;
     assert_true(s.meets || w->spec.has_calibration);
     if (strcmp(name, "uniform") != 0)
@@ -88,10 +54,10 @@ static void test_a_beam_of_one_is_greedy(void **state)
 {
     (void)state;
     struct world *w = world_create(24, 5);
-    struct qsv_selection greedy = search(w, "greedy");
+    struct qsv_selection greedy = search_by(w, "greedy");
     const uint64_t log = w->log;
     w->spec.search.beam_width = 1;
-    struct qsv_selection beam = search(w, "beam");
+    struct qsv_selection beam = search_by(w, "beam");
     assert_true(log != 0 && log == w->log);
     assert_int_equal(greedy.trial_id, beam.trial_id);
     qsv_selection_fini(&greedy);
@@ -114,7 +80,7 @@ static void test_meets_the_bound_in_a_noisy_world(void **state)
             w->spec.constraint.caution = (struct qsv_caution){2, 0.1};
             w->spec.search.decision_images = 2048;
             const double uniform = (double)bytes_of(w, "uniform");
-            struct qsv_selection s = search(w, names[i]);
+            struct qsv_selection s = search_by(w, names[i]);
             assert_consistent(w, &s);
             n_meet += s.meets;
             assert_true(qsv_metrics_drop_bound(&s.decided) <= 1.5);
@@ -169,7 +135,7 @@ static struct seen *watch(struct world *w, const char *name, struct qsv_selectio
     assert_non_null(seen);
     seen->w = w;
     w->evaluator = (struct qsv_evaluator){.context = seen, .evaluate = see, .note = forward_note};
-    *out = search(w, name);
+    *out = search_by(w, name);
     w->evaluator = own;
     return seen;
 }
@@ -216,7 +182,7 @@ static void test_the_gate_stops_what_drifts_before_it_is_measured(void **state)
         qsv_selection_fini(&s);
 
         w->spec.search.max_drift = 1e6; /* an open gate */
-        s = search(w, names[i]);
+        s = search_by(w, names[i]);
         assert_true(s.formats[9] > uniform);
         qsv_selection_fini(&s);
         world_destroy(w);
@@ -283,15 +249,7 @@ static void test_same_answers_same_questions(void **state)
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = world_create(24, 3);
         world_add_images(w, 3, false);
-        struct qsv_selection first = search(w, names[i]);
-        const uint64_t log = w->log;
-        const uint32_t n_notes = w->n_notes;
-        struct qsv_selection second = search(w, names[i]);
-        assert_true(log != 0 && log == w->log);
-        assert_int_equal(n_notes, w->n_notes);
-        assert_memory_equal(first.formats, second.formats, w->n_layers);
-        qsv_selection_fini(&first);
-        qsv_selection_fini(&second);
+        assert_same_questions(w, names[i]);
         world_destroy(w);
     }
 }
@@ -322,7 +280,7 @@ static void test_deciding_images_that_promise_too_much(void **state)
         struct world *w = world_create(24, 8);
         const uint64_t honest = bytes_of(w, names[i]);
         w->judge_shift = 0.5;
-        struct qsv_selection s = search(w, names[i]);
+        struct qsv_selection s = search_by(w, names[i]);
         assert_consistent(w, &s);
         assert_true(s.meets);
         assert_true(qsv_metrics_top1_drop(&s.decided) < 1.02);
@@ -332,7 +290,7 @@ static void test_deciding_images_that_promise_too_much(void **state)
         assert_true(s.judged.bytes.model_bytes >= honest);
         qsv_selection_fini(&s);
         w->judge_shift = 5; /* only what is not quantized holds */
-        s = search(w, names[i]);
+        s = search_by(w, names[i]);
         assert_true(s.meets);
         assert_int_equal(s.trial_id, s.baseline.trial_id);
         qsv_selection_fini(&s);
@@ -346,7 +304,7 @@ static void test_a_bound_of_nothing(void **state)
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = world_create(12, 8);
         w->spec.constraint.max_top1_drop = 0;
-        struct qsv_selection s = search(w, names[i]);
+        struct qsv_selection s = search_by(w, names[i]);
         assert_consistent(w, &s);
         assert_true(s.meets);
         assert_int_equal(s.judged.n_only_baseline, 0);
@@ -364,8 +322,8 @@ static void test_size_alone(void **state)
             struct world *w = world_create(24, seed);
             w->spec.constraint.max_top1_drop = NAN;
             w->spec.constraint.max_bytes = w->model.graph.n_weights * 27 / 64;
-            struct qsv_selection uniform = search(w, "uniform");
-            struct qsv_selection s = search(w, names[i]);
+            struct qsv_selection uniform = search_by(w, "uniform");
+            struct qsv_selection s = search_by(w, names[i]);
             assert_consistent(w, &s);
             assert_true(s.meets && uniform.meets);
             assert_true(s.judged.bytes.model_bytes <= w->spec.constraint.max_bytes);
@@ -381,17 +339,17 @@ static void test_energy(void **state)
     (void)state;
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = world_create(24, 6);
-        struct qsv_selection bounded = search(w, names[i]);
+        struct qsv_selection bounded = search_by(w, names[i]);
         w->spec.constraint.max_energy_pj = bounded.judged.energy.total_pj;
-        struct qsv_selection both = search(w, names[i]);
+        struct qsv_selection both = search_by(w, names[i]);
         assert_true(both.meets);
         w->spec.constraint.max_top1_drop = NAN;
-        struct qsv_selection alone = search(w, names[i]);
+        struct qsv_selection alone = search_by(w, names[i]);
         assert_consistent(w, &alone);
         assert_true(alone.meets);
         assert_true(alone.judged.energy.total_pj <= w->spec.constraint.max_energy_pj);
         w->spec.constraint.max_energy_pj = 1;
-        struct qsv_selection none = search(w, names[i]);
+        struct qsv_selection none = search_by(w, names[i]);
         assert_false(none.meets);
         for (uint32_t l = 0; l < 24; l++)
             assert_int_equal(none.formats[l], QSV_INT2); /* the nearest */
@@ -412,7 +370,7 @@ static void test_pins_are_kept(void **state)
                                  {(char *)"*.layer3", QSV_F32, 2}};
         w->spec.pins = pins;
         w->spec.n_pins = 2;
-        struct qsv_selection s = search(w, names[i]);
+        struct qsv_selection s = search_by(w, names[i]);
         assert_consistent(w, &s);
         assert_true(s.meets);
         for (uint32_t l = 0; l < 24; l++) {
@@ -432,8 +390,8 @@ static void test_small_spaces(void **state)
     struct qsv_pin all = {(char *)"*", QSV_INT3, 1};
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = world_create(1, 1);
-        struct qsv_selection s = search(w, names[i]);
-        struct qsv_selection uniform = search(w, "uniform");
+        struct qsv_selection s = search_by(w, names[i]);
+        struct qsv_selection uniform = search_by(w, "uniform");
         assert_int_equal(s.trial_id, uniform.trial_id); /* f16, int8 and int5 are larger or fail */
         qsv_selection_fini(&s);
         qsv_selection_fini(&uniform);
@@ -443,7 +401,7 @@ static void test_small_spaces(void **state)
         memcpy(w->spec.search.formats, low, 2);
         for (uint32_t n = 2; n > 0; n--) {
             w->spec.search.n_formats = n;
-            s = search(w, names[i]);
+            s = search_by(w, names[i]);
             assert_consistent(w, &s);
             assert_true(s.meets);
             for (uint32_t l = 0; l < 12; l++)
@@ -453,12 +411,12 @@ static void test_small_spaces(void **state)
         w->spec.pins = &all;
         w->spec.n_pins = 1;
         w->spec.constraint.max_top1_drop = 100;
-        s = search(w, names[i]);
+        s = search_by(w, names[i]);
         assert_consistent(w, &s);
         assert_true(s.meets);
         qsv_selection_fini(&s);
         w->spec.constraint.max_top1_drop = 0;
-        s = search(w, names[i]);
+        s = search_by(w, names[i]);
         assert_false(s.meets);
         for (uint32_t l = 0; l < 12; l++)
             assert_int_equal(s.formats[l], QSV_INT3);
@@ -467,7 +425,7 @@ static void test_small_spaces(void **state)
 
         w = world_create(12, 1);
         w->slope = 1e9;
-        s = search(w, names[i]);
+        s = search_by(w, names[i]);
         assert_true(s.meets);
         assert_int_equal(s.trial_id, s.baseline.trial_id);
         qsv_selection_fini(&s);
@@ -490,21 +448,13 @@ static void test_a_failing_evaluator_ends_the_search(void **state)
     (void)state;
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = small_world();
-        struct qsv_selection out = search(w, names[i]);
+        struct qsv_selection out = search_by(w, names[i]);
         const uint32_t calls = w->calls;
         const uint64_t log = w->log;
         qsv_selection_fini(&out);
         assert_true(calls >= 10);
-        for (uint32_t at = 1; at <= calls; at++) {
-            struct qsv_error err = {0};
-            w->fail_at = at;
-            assert_int_equal(try_search(w, names[i], &out, &err), QSV_ESTOPPED);
-            assert_string_equal(err.text, "stopped");
-            assert_int_equal(w->calls, at);
-            qsv_selection_fini(&out);
-        }
-        w->fail_at = 0;
-        out = search(w, names[i]);
+        assert_ends_with_evaluator(w, names[i], calls);
+        out = search_by(w, names[i]);
         assert_int_equal(w->calls, calls);
         assert_true(w->log == log);
         qsv_selection_fini(&out);
@@ -517,19 +467,7 @@ static void test_out_of_memory(void **state)
     (void)state;
     for (size_t i = 0; i < N_NAMES; i++) {
         struct world *w = small_world();
-        enum qsv_status status = QSV_ENOMEM;
-        long n = 0;
-        while (status == QSV_ENOMEM) {
-            struct qsv_selection out = {0};
-            struct qsv_error err = {0};
-            qsv_alloc_fail_at(++n);
-            status = try_search(w, names[i], &out, &err);
-            qsv_alloc_fail_at(0);
-            assert_true(status == QSV_OK || err.text[0]);
-            qsv_selection_fini(&out);
-        }
-        assert_int_equal(status, QSV_OK);
-        assert_true(n > 20);
+        assert_ends_without_memory(w, names[i], 20);
         world_destroy(w);
     }
 }

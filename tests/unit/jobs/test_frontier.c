@@ -29,24 +29,9 @@ static struct world *frontier_world(uint32_t n_layers, uint64_t seed)
     return w;
 }
 
-static enum qsv_status try_search(struct world *w, struct qsv_selection *out, struct qsv_error *err)
-{
-    struct qsv_space *space = NULL;
-    world_forget(w);
-    enum qsv_status status = qsv_space_create(&space, &w->model, &w->spec, err);
-    if (!status)
-        status = qsv_strategy_find("frontier")->search(space, &w->spec, &w->evaluator, out, err);
-    qsv_space_destroy(space);
-    return status;
-}
-
 static struct qsv_selection search(struct world *w)
 {
-    struct qsv_selection out = {0};
-    struct qsv_error err = {0};
-    if (try_search(w, &out, &err))
-        fail_msg("%s", err.text);
-    return out;
+    return search_by(w, "frontier");
 }
 
 struct stage { /* a search after its first step */
@@ -469,15 +454,7 @@ static void test_same_answers_same_questions(void **state)
     (void)state;
     struct world *w = frontier_world(24, 3);
     world_add_images(w, 3, false);
-    struct qsv_selection first = search(w);
-    const uint64_t log = w->log;
-    const uint32_t n_notes = w->n_notes;
-    struct qsv_selection second = search(w);
-    assert_true(log != 0 && log == w->log);
-    assert_int_equal(n_notes, w->n_notes);
-    assert_memory_equal(first.formats, second.formats, w->n_layers);
-    qsv_selection_fini(&first);
-    qsv_selection_fini(&second);
+    assert_same_questions(w, "frontier");
     world_destroy(w);
 }
 
@@ -503,48 +480,21 @@ static void test_size_alone(void **state)
     double sum = 0;
     for (uint64_t seed = 1; seed <= 8; seed++) {
         struct world *w = frontier_world(8, seed);
-        uint64_t affine = 0;
-        const uint64_t weights = w->model.graph.n_weights;
-        for (uint32_t l = 0; l < 8; l++)
-            affine += 8 * w->layers[l].out_ch;
-        w->spec.constraint.max_top1_drop = NAN;
-        w->spec.constraint.max_bytes = affine + weights * 2 / 8;
-        struct qsv_selection s = search(w);
-        struct least e = {w, (double)(weights * 2 / 8), INFINITY, true};
-        enumerate(&e, 0, 0, 0);
-        assert_consistent(w, &s);
-        assert_true(s.meets);
-        assert_true(s.judged.bytes.model_bytes <= w->spec.constraint.max_bytes);
-        const double ratio = qsv_metrics_kl(&s.judged) / e.best;
+        const double ratio = divergence_within(w, "frontier", 2);
         if (ratio < 1 - 1e-9 || ratio > 1.1)
             fail_msg("seed %u: %.4f of the least divergence", (unsigned)seed, ratio);
         sum += ratio;
-        qsv_selection_fini(&s);
         world_destroy(w);
     }
     assert_true(sum / 8 < 1.02);
 }
 
-/* A bound in bits a weight is the bound in bytes that it comes to: affines take the same at every
- * format here. */
 static void test_bits_alone(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct world *w = frontier_world(8, seed);
-        uint64_t affine = 0;
-        for (uint32_t l = 0; l < 8; l++)
-            affine += 8 * w->layers[l].out_ch;
-        w->spec.constraint.max_top1_drop = NAN;
-        w->spec.constraint.max_bytes = affine + w->model.graph.n_weights * 2 / 8;
-        struct qsv_selection bytes = search(w);
-        w->spec.constraint.max_bytes = 0;
-        w->spec.constraint.target_avg_bits = 2;
-        struct qsv_selection bits = search(w);
-        assert_true(bits.meets && bits.judged.bytes.avg_bits <= 2);
-        assert_int_equal(bits.trial_id, bytes.trial_id);
-        qsv_selection_fini(&bytes);
-        qsv_selection_fini(&bits);
+        assert_bits_are_bytes(w, "frontier", 2);
         world_destroy(w);
     }
 }
@@ -683,14 +633,7 @@ static void test_a_failing_evaluator_ends_the_search(void **state)
     const uint32_t calls = w->calls;
     qsv_selection_fini(&out);
     assert_true(calls >= 6);
-    for (uint32_t at = 1; at <= calls; at++) {
-        struct qsv_error err = {0};
-        w->fail_at = at;
-        assert_int_equal(try_search(w, &out, &err), QSV_ESTOPPED);
-        assert_string_equal(err.text, "stopped");
-        assert_int_equal(w->calls, at);
-        qsv_selection_fini(&out);
-    }
+    assert_ends_with_evaluator(w, "frontier", calls);
     world_destroy(w);
 }
 
@@ -698,19 +641,7 @@ static void test_out_of_memory(void **state)
 {
     (void)state;
     struct world *w = small_world();
-    enum qsv_status status = QSV_ENOMEM;
-    long n = 0;
-    while (status == QSV_ENOMEM) {
-        struct qsv_selection out = {0};
-        struct qsv_error err = {0};
-        qsv_alloc_fail_at(++n);
-        status = try_search(w, &out, &err);
-        qsv_alloc_fail_at(0);
-        assert_true(status == QSV_OK || err.text[0]);
-        qsv_selection_fini(&out);
-    }
-    assert_int_equal(status, QSV_OK);
-    assert_true(n > 20);
+    assert_ends_without_memory(w, "frontier", 20);
     world_destroy(w);
 }
 

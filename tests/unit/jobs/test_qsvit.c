@@ -13,15 +13,7 @@
 
 static struct qsv_selection search(struct world *w)
 {
-    const struct qsv_strategy *qsvit = qsv_strategy_find("qsvit");
-    struct qsv_selection out = {0};
-    struct qsv_space *space = NULL;
-    struct qsv_error err = {0};
-    world_forget(w);
-    assert_int_equal(qsv_space_create(&space, &w->model, &w->spec, &err), QSV_OK);
-    assert_int_equal(qsvit->search(space, &w->spec, &w->evaluator, &out, &err), QSV_OK);
-    qsv_space_destroy(space);
-    return out;
+    return search_by(w, "qsvit");
 }
 
 static void test_close_to_the_optimum_of_few_layers(void **state)
@@ -296,48 +288,22 @@ static void test_size_alone(void **state)
     double sum = 0;
     for (uint64_t seed = 1; seed <= 8; seed++) {
         struct world *w = world_create(8, seed);
-        uint64_t affine = 0, weights = w->model.graph.n_weights;
-        for (uint32_t l = 0; l < 8; l++)
-            affine += 8 * w->layers[l].out_ch;
         memset(w->floor, 0, sizeof w->floor);
-        w->spec.constraint.max_top1_drop = NAN;
-        w->spec.constraint.max_bytes = affine + weights * 3 / 8;
-        struct qsv_selection s = search(w);
-        struct least e = {w, (double)(weights * 3 / 8), INFINITY, true};
-        enumerate(&e, 0, 0, 0);
-        assert_consistent(w, &s);
-        assert_true(s.meets);
-        assert_true(s.judged.bytes.model_bytes <= w->spec.constraint.max_bytes);
-        double ratio = qsv_metrics_kl(&s.judged) / e.best;
+        const double ratio = divergence_within(w, "qsvit", 3);
         if (ratio < 1 - 1e-9 || ratio > 1.05)
             fail_msg("seed %u: %.4f of the least divergence", (unsigned)seed, ratio);
         sum += ratio;
-        qsv_selection_fini(&s);
         world_destroy(w);
     }
     assert_true(sum / 8 < 1.01);
 }
 
-/* A bound in bits a weight is the bound in bytes that it comes to: affines take the same at every
- * format here. */
 static void test_bits_alone(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct world *w = world_create(8, seed);
-        uint64_t affine = 0;
-        for (uint32_t l = 0; l < 8; l++)
-            affine += 8 * w->layers[l].out_ch;
-        w->spec.constraint.max_top1_drop = NAN;
-        w->spec.constraint.max_bytes = affine + w->model.graph.n_weights * 3 / 8;
-        struct qsv_selection bytes = search(w);
-        w->spec.constraint.max_bytes = 0;
-        w->spec.constraint.target_avg_bits = 3;
-        struct qsv_selection bits = search(w);
-        assert_true(bits.meets && bits.judged.bytes.avg_bits <= 3);
-        assert_int_equal(bits.trial_id, bytes.trial_id);
-        qsv_selection_fini(&bytes);
-        qsv_selection_fini(&bits);
+        assert_bits_are_bytes(w, "qsvit", 3);
         world_destroy(w);
     }
 }

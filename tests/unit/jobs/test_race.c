@@ -1,5 +1,5 @@
-/* Races: what surely exceeds the drop is left before the end, what keeps it is measured to the end,
- * and an image counts once.
+/* Races: what surely exceeds the drop is left before the end, and it is noted why; what keeps it is
+ * measured to the end; an image counts once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,6 +74,56 @@ static void test_what_surely_fails_is_left_early(void **state)
     end(&m);
 }
 
+static struct {
+    uint32_t n;
+    uint64_t trial_id[4];
+    char why[4][160];
+} notes;
+
+static enum qsv_status keep_note(void *context, const struct qsv_step *step, struct qsv_error *err)
+{
+    (void)context;
+    (void)err;
+    assert_string_equal(step->name, "step");
+    assert_string_equal(step->decision, "leave");
+    assert_true(notes.n < 4);
+    notes.trial_id[notes.n] = step->trial_id;
+    snprintf(notes.why[notes.n++], sizeof notes.why[0], "%s", step->why);
+    return QSV_OK;
+}
+
+/* One note for each that is left, whose interval lies above the bound and holds the drop that all
+ * images show. */
+static void test_why_one_is_left_is_noted(void **state)
+{
+    (void)state;
+    struct meet m;
+    begin(&m, 40, 8192, 0.1);
+    m.w->evaluator.note = keep_note;
+    assert_int_equal(qsv_pool_race(&m.pool, &m.search, "step", NULL), QSV_OK);
+    uint32_t n = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const struct qsv_metrics *e = &m.pool.entries[i].metrics;
+        double bound, drop, low, high;
+        unsigned seen, all;
+        if (e->n_images == 8192)
+            continue;
+        assert_true(notes.trial_id[n] == e->trial_id);
+        assert_int_equal(sscanf(notes.why[n++],
+                                "all: surely above %lf points: drop %lf after %u of %u images, "
+                                "[%lf, %lf] on all of them",
+                                &bound, &drop, &seen, &all, &low, &high),
+                         6);
+        assert_true(bound == 1.35 && fabs(drop - qsv_metrics_top1_drop(e)) < 0.006);
+        assert_true(seen == 1024 && all == 8192);
+        assert_int_equal(qsv_pool_finish(&m.pool, &m.search, "step", i), QSV_OK);
+        assert_true(bound < low && low < high);
+        assert_true(low <= qsv_metrics_top1_drop(e) && qsv_metrics_top1_drop(e) <= high);
+    }
+    assert_true(n >= 1 && n == notes.n);
+    end(&m);
+}
+
 /* Few images, or no bound on the drop: one question. */
 static void test_where_nothing_is_raced_for(void **state)
 {
@@ -128,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_surely_fails_is_left_early),
+        cmocka_unit_test(test_why_one_is_left_is_noted),
         cmocka_unit_test(test_where_nothing_is_raced_for),
         cmocka_unit_test(test_a_reserve_counts),
         cmocka_unit_test(test_a_failing_evaluator_ends_it),

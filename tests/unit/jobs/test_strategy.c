@@ -8,28 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/base/alloc.h"
-#include "tests/unit/jobs/synthetic.h"
-
-static enum qsv_status try_search(struct world *w, const char *name, struct qsv_selection *out,
-                                  struct qsv_error *err)
-{
-    struct qsv_space *space = NULL;
-    world_forget(w);
-    enum qsv_status status = qsv_space_create(&space, &w->model, &w->spec, err);
-    if (!status)
-        status = qsv_strategy_find(name)->search(space, &w->spec, &w->evaluator, out, err);
-    qsv_space_destroy(space);
-    return status;
-}
-
-static struct qsv_selection search(struct world *w, const char *name)
-{
-    struct qsv_selection out = {0};
-    struct qsv_error err = {0};
-    assert_int_equal(try_search(w, name, &out, &err), QSV_OK);
-    return out;
-}
+#include "tests/unit/jobs/searches.h"
 
 static void test_table(void **state)
 {
@@ -68,7 +47,7 @@ static void test_uniform_takes_the_cheapest_that_holds(void **state)
         for (uint8_t f = QSV_F32; f <= QSV_INT2; f++) /* by falling size */
             if (uniform_drop(w, f) <= bounds[i])
                 expected = f;
-        struct qsv_selection s = search(w, "uniform");
+        struct qsv_selection s = search_by(w, "uniform");
         assert_true(s.meets);
         for (uint32_t l = 0; l < w->n_layers; l++)
             assert_int_equal(s.formats[l], expected);
@@ -95,7 +74,7 @@ static void test_uniform_knows_pins_and_other_formats(void **state)
     w->spec.search.formats[0] = QSV_BINARY;
     w->spec.search.n_formats = 1;
     w->spec.constraint.max_top1_drop = 100;
-    struct qsv_selection s = search(w, "uniform");
+    struct qsv_selection s = search_by(w, "uniform");
     for (uint32_t l = 0; l < w->n_layers; l++)
         assert_int_equal(s.formats[l], l / 4 == 2 ? QSV_INT8 : QSV_BINARY);
     assert_int_equal(w->asked[QSV_JUDGE], 1 + QSV_INT2 + 1 + 1);
@@ -116,13 +95,13 @@ static void test_uniform_by_size_alone_and_in_vain(void **state)
 
     w->spec.constraint.max_top1_drop = NAN;
     w->spec.constraint.max_bytes = int4.bytes.model_bytes;
-    struct qsv_selection s = search(w, "uniform");
+    struct qsv_selection s = search_by(w, "uniform");
     assert_true(s.meets);
     assert_int_equal(s.trial_id, int4.trial_id); /* what diverges least of what fits */
     qsv_selection_fini(&s);
 
     w->spec.constraint.max_bytes = int2.bytes.model_bytes - 1;
-    s = search(w, "uniform");
+    s = search_by(w, "uniform");
     assert_false(s.meets);
     assert_int_equal(s.trial_id, int2.trial_id);
     qsv_selection_fini(&s);
@@ -167,7 +146,7 @@ static struct seen watch_random(struct world *w, struct qsv_selection *out)
 {
     struct seen seen = {w, UINT64_MAX, 0, 0, 0, UINT64_MAX};
     w->evaluator = (struct qsv_evaluator){.context = &seen, .evaluate = see, .note = no_note};
-    *out = search(w, "random");
+    *out = search_by(w, "random");
     w->evaluator =
         (struct qsv_evaluator){.context = w, .evaluate = world_evaluate, .note = world_note};
     return seen;
@@ -213,12 +192,12 @@ static void test_random_follows_its_seed(void **state)
     (void)state;
     struct world *w = world_create(20, 9);
     w->spec.search.max_evaluations = 30;
-    struct qsv_selection first = search(w, "random");
+    struct qsv_selection first = search_by(w, "random");
     uint64_t log = w->log;
-    struct qsv_selection second = search(w, "random");
+    struct qsv_selection second = search_by(w, "random");
     assert_true(log == w->log);
     w->spec.search.seed++;
-    struct qsv_selection third = search(w, "random");
+    struct qsv_selection third = search_by(w, "random");
     assert_true(log != w->log);
     qsv_selection_fini(&first);
     qsv_selection_fini(&second);
@@ -243,13 +222,13 @@ static void test_random_goes_on_where_judging_images_disagree(void **state)
     qsv_selection_fini(&s);
 
     w->judge_shift = 5; /* none holds there: the nearest */
-    s = search(w, "random");
+    s = search_by(w, "random");
     assert_false(s.meets);
     assert_true(qsv_metrics_top1_drop(&s.judged) < 5.5);
     qsv_selection_fini(&s);
     w->judge_shift = 0;
     w->slope = 1e5; /* none holds on the deciding ones either */
-    s = search(w, "random");
+    s = search_by(w, "random");
     assert_false(s.meets);
     assert_int_equal(w->asked[QSV_JUDGE], 2);
     qsv_selection_fini(&s);
@@ -275,18 +254,11 @@ static void test_a_failing_evaluator_ends_the_search(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct world *w = small_world();
-        struct qsv_selection out = search(w, names[i]);
+        struct qsv_selection out = search_by(w, names[i]);
         uint32_t calls = w->calls;
         qsv_selection_fini(&out);
         assert_true(calls >= (i == 0 ? 6 : 1));
-        for (uint32_t at = 1; at <= calls; at++) {
-            struct qsv_error err = {0};
-            w->fail_at = at;
-            assert_int_equal(try_search(w, names[i], &out, &err), QSV_ESTOPPED);
-            assert_string_equal(err.text, "stopped");
-            assert_int_equal(w->calls, at);
-            qsv_selection_fini(&out);
-        }
+        assert_ends_with_evaluator(w, names[i], calls);
         world_destroy(w);
     }
 }
@@ -296,19 +268,7 @@ static void test_out_of_memory(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct world *w = small_world();
-        enum qsv_status status = QSV_ENOMEM;
-        long n = 0;
-        while (status == QSV_ENOMEM) {
-            struct qsv_selection out = {0};
-            struct qsv_error err = {0};
-            qsv_alloc_fail_at(++n);
-            status = try_search(w, names[i], &out, &err);
-            qsv_alloc_fail_at(0);
-            assert_true(status == QSV_OK || err.text[0]);
-            qsv_selection_fini(&out);
-        }
-        assert_int_equal(status, QSV_OK);
-        assert_true(n > 20);
+        assert_ends_without_memory(w, names[i], 20);
         world_destroy(w);
     }
 }
@@ -333,7 +293,7 @@ static void test_given_measures_one_setting(void **state)
     w->spec.search.granularity = QSV_BY_STAGE; /* a setting need not be one of groups */
     w->spec.has_calibration = true;
     for (int meets = 1; meets >= 0; meets--) {
-        struct qsv_selection s = search(w, "given");
+        struct qsv_selection s = search_by(w, "given");
         assert_int_equal(w->calls, 1);
         assert_int_equal(w->asked[QSV_JUDGE], 2);
         assert_int_equal(w->asked[QSV_DECIDE], 0);
@@ -373,14 +333,14 @@ static void test_given_refuses_what_has_no_codes(void **state)
         struct qsv_selection s = {0};
         struct qsv_error err = {0};
         give(w, path, rows[i][0]);
-        assert_int_equal(try_search(w, "given", &s, &err), QSV_EINPUT);
+        assert_int_equal(try_search_by(w, "given", &s, &err), QSV_EINPUT);
         if (!strstr(err.text, rows[i][1]) || !strstr(err.text, path))
             fail_msg("'%s' does not say '%s'", err.text, rows[i][1]);
         assert_int_equal(w->calls, 0);
         qsv_selection_fini(&s);
     }
     give(w, path, "default: int4\nlayers: {block0.layer2: int8}\n");
-    struct qsv_selection s = search(w, "given");
+    struct qsv_selection s = search_by(w, "given");
     assert_int_equal(s.formats[2], QSV_INT8);
     qsv_selection_fini(&s);
     remove(path);
