@@ -68,8 +68,12 @@ MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
 PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# What reports draw with, where Debian's libjs-vega is installed.
+VEGA_PARTS := /usr/share/javascript/vega
+VEGA := $(if $(wildcard $(VEGA_PARTS)/vega-interpreter.min.js),$(B)/report/vega.js)
+
 ## all: build/qsvit (the default)
-all: $(B)/qsvit
+all: $(B)/qsvit $(VEGA)
 
 ## run: installs what is missing, builds, and runs the sweep of cluster.yaml on all cores
 run:
@@ -83,7 +87,7 @@ test:
 	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
-check: $(B)/qsvit $(UNIT_TESTS) $(MPI_TESTS)
+check: $(B)/qsvit $(VEGA) $(UNIT_TESTS) $(MPI_TESTS)
 	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
 
 ## unit: builds and runs the unit tests
@@ -113,6 +117,12 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
+## test-report: reads reports in a headless Chromium, which it installs
+test-report:
+	$(Q)scripts/deps.sh build run test report
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)B='$(B)' tests/run.sh tests/report/test_report.sh
+
 ## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator|flips; JSON=1)
 bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
@@ -135,13 +145,14 @@ deps:
 bindir  := $(PREFIX)/bin
 mandir  := $(PREFIX)/share/man/man1
 datadir := $(PREFIX)/share/qsvit
-install: $(B)/qsvit $(B)/qsvit.1
+install: $(B)/qsvit $(B)/qsvit.1 $(VEGA)
 	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)'
 	install -m 755 $(B)/qsvit '$(DESTDIR)$(bindir)/qsvit'
 	install -m 644 $(B)/qsvit.1 '$(DESTDIR)$(mandir)/qsvit.1'
 	install -m 644 $(wildcard models/*.h5) '$(DESTDIR)$(datadir)'
 	sed 's,^model: models/,model: $(datadir)/,' cluster.yaml >'$(DESTDIR)$(datadir)/cluster.yaml'
 	chmod 644 '$(DESTDIR)$(datadir)/cluster.yaml'
+	$(if $(VEGA),install -D -m 644 $(VEGA) '$(DESTDIR)$(datadir)/report/vega.js')
 
 ## uninstall: removes what install put there
 uninstall:
@@ -181,6 +192,16 @@ $(B)/schedulers/job_sh.h: schedulers/job.sh
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
+# A page's parts as strings.
+REPORT_PARTS := $(patsubst %,$(B)/%.inc,$(wildcard runner/report/*))
+$(B)/runner/report/%.inc: runner/report/%
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
+$(B)/report/vega.js: scripts/vega.sh $(wildcard $(VEGA_PARTS)/*.min.js)
+	@mkdir -p $(@D)
+	$(Q)scripts/vega.sh $(VEGA_PARTS) >$@
+
 define folder_rules
 # The list notices a source file that was taken away.
 $(B)/lib/$(1).list: FORCE
@@ -203,6 +224,8 @@ $(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/version.o: $(B)/version.h
 $(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
 $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
+$(B)/runner/report_page.o: EXTRA_CFLAGS = -I$(B) $(MPI_CFLAGS)
+$(B)/runner/report_page.o: $(REPORT_PARTS)
 $(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
 
@@ -240,7 +263,7 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f),tests/unit/$(f))))
 $(eval $(call test_rules,mpi,tests/mpi))
 
 FORCE:
-.PHONY: all run test check unit asan bench soak test-slurm test-reference lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-slurm test-reference test-report lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -23,6 +23,15 @@ enum qsv_option_type {                     /* and what it is in the command's st
                                               "table|csv|json" */
                        QSV_OPTION_OPERAND, /* const char *: the next argument that is not an option
                                             */
+                       QSV_OPTION_OPERANDS, /* struct qsv_operands: all such arguments from here on
+                                             */
+};
+
+enum { QSV_MAX_OPERANDS = 32 };
+
+struct qsv_operands {
+    const char *v[QSV_MAX_OPERANDS];
+    size_t n;
 };
 
 struct qsv_option {
@@ -36,6 +45,8 @@ struct qsv_option {
     unsigned long long max;
     const char *help; /* one sentence without a full stop */
 };
+
+bool qsv_option_is_operand(const struct qsv_option *o); /* no dashes before its name */
 
 /* Fills values (zeroed by the caller) from args [n_args], those behind the command's name.
  * `command` is for messages. --help or -h anywhere before a "--" sets *help and makes everything

@@ -21,6 +21,11 @@ struct qsv_predicted_query {
 enum qsv_status qsv_predicted_curve(const struct qsv_predicted_query *q, struct qsv_strbuf *out,
                                     struct qsv_error *err);
 
+/* The same of a run that is open already. */
+enum qsv_status qsv_predicted_curve_read(const struct qsv_predicted_query *q,
+                                         const struct qsv_reader *reader, struct qsv_strbuf *out,
+                                         struct qsv_error *err);
+
 /* The smallest setting that keeps the bound: its setting file, or with an output file its figures.
  * QSV_EINPUT where nothing can be predicted. */
 enum qsv_status qsv_predicted_setting(const struct qsv_predicted_query *q, struct qsv_strbuf *out,
