@@ -51,7 +51,8 @@ static json_t *make_formats(void)
     json_t *names = json_array();
     for (int f = 0; f < QSV_N_FORMATS; f++) {
         const struct qsv_format_info *info = qsv_format_info((enum qsv_format)f);
-        json_array_append_new(names, json_pack("{s:s, s:f}", "name", info->name, "bits", info->bits));
+        json_array_append_new(names,
+                              json_pack("{s:s, s:f}", "name", info->name, "bits", info->bits));
     }
     return names;
 }
@@ -61,13 +62,11 @@ static json_t *make_layers(const struct qsv_ledger *l)
     json_t *layers = json_array();
     for (uint32_t i = 0; i < l->shape.n_layers; i++) {
         const struct qsv_layer_row *row = &l->layers[i];
-        json_array_append_new(layers,
-                              json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "name",
-                                        qsv_json_string(row->name), "block",
-                                        qsv_json_string(row->block), "stage",
-                                        qsv_json_string(row->stage), "n_weights",
-                                        (json_int_t)row->n_weights, "macs", (json_int_t)row->macs,
-                                        "spike_input", (int)row->spike_input));
+        json_array_append_new(
+            layers, json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "name", qsv_json_string(row->name),
+                              "block", qsv_json_string(row->block), "stage",
+                              qsv_json_string(row->stage), "n_weights", (json_int_t)row->n_weights,
+                              "macs", (json_int_t)row->macs, "spike_input", (int)row->spike_input));
     }
     return layers;
 }
@@ -115,10 +114,9 @@ static json_t *make_lifs(const struct qsv_reader *r)
     const struct qsv_view_trial *after = selected ? find_trial(r, selected->id) : NULL;
     json_t *lifs = json_array();
     for (uint32_t i = 0; i < l->shape.n_lifs; i++)
-        json_array_append_new(lifs, json_pack("{s:o, s:o, s:o}", "name",
-                                              qsv_json_string(l->lifs[i].name), "baseline",
-                                              make_rate(l, before, i, set), "selected",
-                                              make_rate(l, after, i, set)));
+        json_array_append_new(
+            lifs, json_pack("{s:o, s:o, s:o}", "name", qsv_json_string(l->lifs[i].name), "baseline",
+                            make_rate(l, before, i, set), "selected", make_rate(l, after, i, set)));
     return lifs;
 }
 

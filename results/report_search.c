@@ -16,13 +16,13 @@ static json_t *make_constraint(const char *text)
     struct qsv_spec *spec = NULL;
     if (!text || qsv_spec_parse(&spec, text, strlen(text), "", NULL))
         return json_object();
-    const double bytes = (double)spec->constraint.max_bytes, bits = spec->constraint.target_avg_bits;
-    json_t *value =
-        json_pack("{s:o, s:o, s:o, s:o}", "max_top1_drop",
-                  qsv_json_number(spec->constraint.max_top1_drop), "max_bytes",
-                  qsv_json_number(bytes > 0 ? bytes : NAN), "target_avg_bits",
-                  qsv_json_number(bits > 0 ? bits : NAN), "max_energy_pj",
-                  qsv_json_number(spec->constraint.max_energy_pj));
+    const double bytes = (double)spec->constraint.max_bytes,
+                 bits = spec->constraint.target_avg_bits;
+    json_t *value = json_pack("{s:o, s:o, s:o, s:o}", "max_top1_drop",
+                              qsv_json_number(spec->constraint.max_top1_drop), "max_bytes",
+                              qsv_json_number(bytes > 0 ? bytes : NAN), "target_avg_bits",
+                              qsv_json_number(bits > 0 ? bits : NAN), "max_energy_pj",
+                              qsv_json_number(spec->constraint.max_energy_pj));
     qsv_spec_destroy(spec);
     return value;
 }
@@ -32,11 +32,10 @@ static json_t *make_steps(const struct qsv_search *s)
     json_t *steps = json_array();
     for (size_t i = 0; i < s->n_steps; i++) {
         const struct qsv_step_row *row = &s->steps[i];
-        json_array_append_new(steps, json_pack("{s:o, s:o, s:o, s:o}", "name",
-                                               qsv_json_string(row->name), "trial",
-                                               qsv_json_id(row->trial_id), "decision",
-                                               qsv_json_string(row->decision), "why",
-                                               qsv_json_string(row->why)));
+        json_array_append_new(
+            steps, json_pack("{s:o, s:o, s:o, s:o}", "name", qsv_json_string(row->name), "trial",
+                             qsv_json_id(row->trial_id), "decision", qsv_json_string(row->decision),
+                             "why", qsv_json_string(row->why)));
     }
     return steps;
 }

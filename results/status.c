@@ -200,8 +200,9 @@ static json_t *make_selected(const struct state *s)
     const struct qsv_figures *f = &s->selected->figures[s->selected->shown];
     snprintf(id, sizeof id, "%016" PRIx64, s->selected->id);
     return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I, s:s}", "trial", id, "meets",
-                     (int)s->search->row.meets, "avg_bits", qsv_json_number(s->selected->bytes.avg_bits),
-                     "model_saved", qsv_json_number(s->selected->model_saved), "top1_drop",
+                     (int)s->search->row.meets, "avg_bits",
+                     qsv_json_number(s->selected->bytes.avg_bits), "model_saved",
+                     qsv_json_number(s->selected->model_saved), "top1_drop",
                      qsv_json_number(qsv_metrics_top1_drop(&f->metrics)), "n_images",
                      (json_int_t)f->metrics.n_images, "images",
                      s->selected->shown == QSV_JUDGE ? "judge" : "decide");
@@ -214,7 +215,8 @@ static json_t *make_holder(const struct state *s)
         return json_null();
     return json_pack("{s:s, s:I, s:s, s:s, s:o}", "host", s->holder.host, "pid",
                      (json_int_t)s->holder.pid, "job", s->holder.job, "state",
-                     states[s->holder.state], "since_unix_s", qsv_json_number(s->holder.since_unix_s));
+                     states[s->holder.state], "since_unix_s",
+                     qsv_json_number(s->holder.since_unix_s));
 }
 
 static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
@@ -229,10 +231,10 @@ static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
         s->search ? s->search->row.strategy : "", "step", last_step(s), "trials",
         (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
         (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
-        qsv_json_number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
-        (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
-        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "selected",
-        make_selected(s));
+        qsv_json_number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes,
+        "layer_forwards_asked", (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0),
+        "layer_forwards_done", (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0),
+        "selected", make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)

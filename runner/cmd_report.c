@@ -67,11 +67,8 @@ static enum qsv_status write_once(const struct values *v, bool live, struct qsv_
                                   struct qsv_error *err)
 {
     const char *output = v->output ? v->output : v->svg ? NULL : "report.html";
-    const struct qsv_report_query q = {.runs = v->runs.v,
-                                       .n = v->runs.n,
-                                       .model = v->model,
-                                       .live = live,
-                                       .warnings = warnings};
+    const struct qsv_report_query q = {
+        .runs = v->runs.v, .n = v->runs.n, .model = v->model, .live = live, .warnings = warnings};
     struct qsv_strbuf data = {0};
     enum qsv_status st = qsv_report_data(&data, &q, err);
     if (!st && output)
@@ -105,7 +102,8 @@ static enum qsv_status write_on(const struct values *v, struct qsv_error *err)
             return st;
         nap(&stop, v->every_s);
         if (qsv_stop_asked(&stop))
-            return qsv_fail(err, QSV_ESTOPPED, "stopped while a run goes on; what is written stays");
+            return qsv_fail(err, QSV_ESTOPPED,
+                            "stopped while a run goes on; what is written stays");
     }
 }
 

@@ -10,16 +10,13 @@
 #include "jobs/nearest.h"
 
 const struct qsv_command *const qsv_commands[] = {
-    &qsv_cmd_run,       &qsv_cmd_compare,   &qsv_cmd_submit,
-    &qsv_cmd_import,    &qsv_cmd_inspect,   &qsv_cmd_dataset,
-    &qsv_cmd_pack,      &qsv_cmd_calibrate, &qsv_cmd_quantize,
-    &qsv_cmd_eval,      &qsv_cmd_export,    &qsv_cmd_query,
-    &qsv_cmd_report,    &qsv_cmd_status,    &qsv_cmd_logs,
-    &qsv_cmd_cancel,    &qsv_cmd_diff,      &qsv_cmd_verify,
-    &qsv_cmd_repair,    &qsv_cmd_headway,   &qsv_cmd_bench,
-    &qsv_cmd_synth,     &qsv_cmd_simulate,  &qsv_cmd_doctor,
-    &qsv_cmd_help,      &qsv_cmd_man,       &qsv_cmd_version,
-    NULL,
+    &qsv_cmd_run,      &qsv_cmd_compare, &qsv_cmd_submit,   &qsv_cmd_import,
+    &qsv_cmd_inspect,  &qsv_cmd_dataset, &qsv_cmd_pack,     &qsv_cmd_calibrate,
+    &qsv_cmd_quantize, &qsv_cmd_eval,    &qsv_cmd_export,   &qsv_cmd_query,
+    &qsv_cmd_report,   &qsv_cmd_status,  &qsv_cmd_logs,     &qsv_cmd_cancel,
+    &qsv_cmd_diff,     &qsv_cmd_verify,  &qsv_cmd_repair,   &qsv_cmd_headway,
+    &qsv_cmd_bench,    &qsv_cmd_synth,   &qsv_cmd_simulate, &qsv_cmd_doctor,
+    &qsv_cmd_help,     &qsv_cmd_man,     &qsv_cmd_version,  NULL,
 };
 
 enum { N_COMMANDS = sizeof qsv_commands / sizeof *qsv_commands - 1 };

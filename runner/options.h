@@ -13,16 +13,16 @@
 #include "core/base/error.h"
 #include "core/base/strbuf.h"
 
-enum qsv_option_type {                     /* and what it is in the command's struct */
-                       QSV_OPTION_END = 0, /* ends a table */
-                       QSV_OPTION_FLAG,    /* bool; takes no argument */
-                       QSV_OPTION_TEXT,    /* const char *, into argv; NULL where not given */
-                       QSV_OPTION_COUNT,   /* uint64_t, decimal, at most `max` (0: no limit) */
-                       QSV_OPTION_NUMBER,  /* double, finite */
-                       QSV_OPTION_CHOICE,  /* unsigned: index into the words of `argument`:
-                                              "table|csv|json" */
-                       QSV_OPTION_OPERAND, /* const char *: the next argument that is not an option
-                                            */
+enum qsv_option_type {                      /* and what it is in the command's struct */
+                       QSV_OPTION_END = 0,  /* ends a table */
+                       QSV_OPTION_FLAG,     /* bool; takes no argument */
+                       QSV_OPTION_TEXT,     /* const char *, into argv; NULL where not given */
+                       QSV_OPTION_COUNT,    /* uint64_t, decimal, at most `max` (0: no limit) */
+                       QSV_OPTION_NUMBER,   /* double, finite */
+                       QSV_OPTION_CHOICE,   /* unsigned: index into the words of `argument`:
+                                               "table|csv|json" */
+                       QSV_OPTION_OPERAND,  /* const char *: the next argument that is not an option
+                                             */
                        QSV_OPTION_OPERANDS, /* struct qsv_operands: all such arguments from here on
                                              */
 };

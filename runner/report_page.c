@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* strcasestr */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,22 +29,28 @@ static const char svg_js[] =
 static const struct {
     const char *name, *json;
 } specs[] = {
-    {"curve",
+    {
+        "curve",
 #include "runner/report/curve.json.inc"
     },
-    {"sensitivity",
+    {
+        "sensitivity",
 #include "runner/report/sensitivity.json.inc"
     },
-    {"bits",
+    {
+        "bits",
 #include "runner/report/bits.json.inc"
     },
-    {"costs",
+    {
+        "costs",
 #include "runner/report/costs.json.inc"
     },
-    {"firing",
+    {
+        "firing",
 #include "runner/report/firing.json.inc"
     },
-    {"forwards",
+    {
+        "forwards",
 #include "runner/report/forwards.json.inc"
     },
 };

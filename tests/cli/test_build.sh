@@ -14,6 +14,7 @@ expect 'install' 0 "${make[@]}" install "DESTDIR=$TMP/root" PREFIX=/opt/qsvit
 same 'what is installed' "bin/qsvit
 share/man/man1/qsvit.1
 share/qsvit/cluster.yaml
+share/qsvit/report/vega.js
 share/qsvit/sdtv2_fmnist_t4.h5" "$(cd "$TMP/root/opt/qsvit" && find . -type f | sed 's,^./,,' | LC_ALL=C sort)"
 expect 'the installed program runs' 0 "$TMP/root/opt/qsvit/bin/qsvit" version
 expect 'the installed model is one' 0 \

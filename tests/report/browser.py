@@ -174,7 +174,7 @@ def check_figures(page):
 def check_drawing(page):
     """A figure's geometry against the numbers it shows: bits by layer are as wide as their weights."""
     layers = page.run("return JSON.parse(document.getElementById('qsvit-data').textContent).runs[0].layers.map((l) => l.n_weights)")
-    widths = page.run("return [...document.querySelectorAll('#bits .plot svg .layers path')].map((p) => p.getBBox().width)")
+    widths = page.run("return [...document.querySelectorAll('#bits .plot svg .bars path')].map((p) => p.getBBox().width)")
     total, drawn = sum(layers), sum(widths)
     check(
         "layers are as wide as their weights",

@@ -23,8 +23,9 @@ static void measure(struct qsv_store *s, uint64_t seed, uint32_t first, uint32_t
     }
 }
 
-/* Shards 0 to 6 judge (63 images), 7 and 8 decide (15). Setting 1 is selected; `first` asks for 1 on
- * two shards and 2 on one, `second` for 1 again, on all, and 3. A search before it asked for 2. */
+/* Shards 0 to 6 judge (63 images), 7 and 8 decide (15). Setting 1 is selected; `first` asks for 1
+ * on two shards and 2 on one, `second` for 1 again, on all, and 3. A search before it asked for 2.
+ */
 static int make_run(void **state)
 {
     (void)state;
@@ -46,7 +47,8 @@ static int make_run(void **state)
     measure(s, 3, 7, 1);
     uint8_t formats[N_LAYERS];
     uint64_t chosen = make_setting(1, formats);
-    const struct qsv_step step = {.name = "select", .trial_id = chosen, .decision = wild, .why = "it fits"};
+    const struct qsv_step step = {
+        .name = "select", .trial_id = chosen, .decision = wild, .why = "it fits"};
     assert_int_equal(qsv_store_add_step(s, &step, NULL), QSV_OK);
     assert_int_equal(qsv_store_select(s, chosen, true, NULL), QSV_OK);
     return qsv_store_close(s, true, "complete", NULL);
@@ -140,9 +142,9 @@ static void runs_are_called_by_their_folder(void **state)
         struct qsv_error err = {0};
         struct qsv_reader *r;
         json_t *run;
-        assert_int_equal(qsv_reader_open(&r, path_in(&f, ends[i] + (*ends[i] == '/')), true, NULL,
-                                         &err),
-                         QSV_OK);
+        assert_int_equal(
+            qsv_reader_open(&r, path_in(&f, ends[i] + (*ends[i] == '/')), true, NULL, &err),
+            QSV_OK);
         assert_int_equal(qsv_report_run(&run, r, &err), QSV_OK);
         assert_string_equal(text_of(run, "name"), strrchr(f.folder, '/') + 1);
         json_decref(run);
