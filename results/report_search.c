@@ -43,7 +43,8 @@ static json_t *make_steps(const struct qsv_search *s)
 /* What one step was the first of its search to ask for. */
 struct asked {
     const char *step;
-    uint64_t trials, images; /* images: recorded of these trials, for whatever step */
+    uint64_t trials, images, decide; /* images recorded of these trials, for whatever step; of them
+                                        deciding ones */
     double wall_s;
 };
 
@@ -75,8 +76,10 @@ static bool count_trial(struct asked_list *list, const struct qsv_asked_row *row
         return true;
     a->trials++;
     for (size_t i = 0; i < v->trials[at].n; i++) {
-        a->images += v->trials[at].evaluations[i]->record.n_images;
-        a->wall_s += v->trials[at].evaluations[i]->record.wall_s;
+        const struct qsv_evaluation *e = v->trials[at].evaluations[i];
+        a->images += e->record.n_images;
+        a->decide += e->set == QSV_DECIDE ? e->record.n_images : 0;
+        a->wall_s += e->record.wall_s;
     }
     return qsv_index_add(&list->seen, row->trial_id, 0, at);
 }
@@ -90,10 +93,11 @@ static json_t *make_asked(const struct qsv_search *s, const struct qsv_view *v,
     for (size_t i = 0; i < s->n_asked && ok; i++)
         ok = count_trial(&list, &s->asked[i], v, by_id);
     for (size_t i = 0; i < list.n && ok; i++)
-        ok = !json_array_append_new(all, json_pack("{s:o, s:I, s:I, s:o}", "step",
+        ok = !json_array_append_new(all, json_pack("{s:o, s:I, s:I, s:I, s:o}", "step",
                                                    qsv_json_string(list.v[i].step), "trials",
                                                    (json_int_t)list.v[i].trials, "images",
-                                                   (json_int_t)list.v[i].images, "wall_s",
+                                                   (json_int_t)list.v[i].images, "decide_images",
+                                                   (json_int_t)list.v[i].decide, "wall_s",
                                                    qsv_json_number(list.v[i].wall_s)));
     free(list.v);
     qsv_index_fini(&list.seen);

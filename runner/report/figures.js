@@ -14,7 +14,7 @@ const qsvitThemes = {
         uniform: "#009e73",
         paper: "#a8508a",
         before: "#8b95a0",
-        parts: ["#0072b2", "#56b4e9", "#e69f00", "#009e73"],
+        parts: ["#0072b2", "#e69f00", "#009e73", "#56b4e9", "#a8508a"],
         runs: ["#0072b2", "#d55e00", "#009e73", "#a8508a", "#b07a00", "#3b9ad1", "#5b6570", "#7a3e9d"],
     },
     dark: {
@@ -28,7 +28,7 @@ const qsvitThemes = {
         uniform: "#2fc79a",
         paper: "#e59ac6",
         before: "#7d8894",
-        parts: ["#4aa3dc", "#9bd3f5", "#f0b73a", "#2fc79a"],
+        parts: ["#4aa3dc", "#f0b73a", "#2fc79a", "#9bd3f5", "#e59ac6"],
         runs: ["#56b4e9", "#ff8f45", "#2fc79a", "#e59ac6", "#f0c24b", "#9db7ff", "#a3adb8", "#c79bf0"],
     },
 };
@@ -202,6 +202,14 @@ function qsvitCurveLabels(runs, points, paper) {
     return labels;
 }
 
+// Where the predicted line is called by its name: at its middle, where it is flat.
+function qsvitCaption(predicted) {
+    const sorted = predicted.slice().sort((a, b) => a.x - b.x);
+    const middle = Math.sqrt(sorted[0].x * sorted[sorted.length - 1].x);
+    const near = sorted.find((p) => p.x >= middle) || sorted[0];
+    return { x: near.x, drop: near.drop, text: "predicted, with its 95 % interval" };
+}
+
 function qsvitCurve(data, theme, width, options) {
     const runs = data.runs;
     const points = qsvitPoints(runs, options.filter || "");
@@ -223,6 +231,7 @@ function qsvitCurve(data, theme, width, options) {
             paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }],
             bounds: bounds.map((bound) => ({ bound })),
             labels: qsvitCurveLabels(runs, points, data.paper),
+            captions: several || !predicted.length ? [] : [qsvitCaption(predicted)],
         },
         {
             xDomain: [Math.min(...xs) * 0.85, 118],
@@ -369,7 +378,10 @@ function qsvitCosts(run, theme, width) {
         drawn.push({ ...r, row: "enlarged", from: r.start / sum, to: r.end / sum });
     }
     const share = width / 2 - 90;
-    for (const d of drawn) d.label = (d.to - d.from) * share > 6.4 * (d.part.length + 7) && d.row !== "selected" ? `${d.part} ${say[d.panel](d.value)}` : "";
+    for (const d of drawn) {
+        const text = `${d.part} ${say[d.panel](d.value)}`;
+        d.label = (d.to - d.from) * share > 6.2 * text.length && d.row !== "selected" ? text : "";
+    }
     for (const [key, sum] of sums) {
         const [panel, row] = key.split(" ");
         const saved = 100 * (1 - sum / (sums.get(`${panel} f32`) || sum));
@@ -384,31 +396,38 @@ function qsvitFiring(run, theme, width) {
     for (const l of run.layers) stages.set(l.name.split(".")[0], l.stage);
     const stageOf = (name) => stages.get(name.split(".")[0]) || name.split(".")[0];
     const lifs = run.lifs
-        .map((l, i) => ({ ...l, i }))
-        .filter((l) => l.baseline !== null)
+        .map((l, i) => ({ name: l.name, i, known: l.baseline !== null, baseline: 100 * l.baseline, selected: 100 * (l.selected === null ? l.baseline : l.selected) }))
+        .filter((l) => l.known)
         .map((l) => ({
             ...l,
-            selected: l.selected === null ? l.baseline : l.selected,
+            shift: l.selected - l.baseline,
             tip: [
                 ["LIF", l.name],
-                ["f32", `${f.fixed(100 * l.baseline, 2)} %`],
-                ["selected", l.selected === null ? "–" : `${f.fixed(100 * l.selected, 2)} %`],
-                ["shift", l.selected === null ? "–" : `${f.fixed(100 * (l.selected - l.baseline), 2)} points`],
+                ["f32", `${f.fixed(l.baseline, 2)} %`],
+                ["selected", `${f.fixed(l.selected, 2)} %`],
+                ["shift", `${f.fixed(l.selected - l.baseline, 2)} points`],
             ],
         }));
+    // The three that shift most are named, where their names do not meet.
+    const notable = [];
+    for (const l of lifs.slice().sort((a, b) => Math.abs(b.shift) - Math.abs(a.shift)))
+        if (notable.length < 3 && l.shift !== 0 && notable.every((n) => Math.abs(n.i - l.i) * (width / run.lifs.length) > 190 || n.shift * l.shift < 0)) notable.push(l);
     const edges = run.lifs.map((l, i) => i).concat(run.lifs.length);
-    return qsvitFill("firing", theme, width, { lifs, spans: qsvitSpans(run.lifs.map((l) => stageOf(l.name)), edges, width) }, { n: run.lifs.length });
+    return qsvitFill("firing", theme, width, { lifs, notable, spans: qsvitSpans(run.lifs.map((l) => stageOf(l.name)), edges, width) }, { n: run.lifs.length });
 }
 
 function qsvitForwards(run, theme, width) {
     const f = qsvitFormat;
     const search = qsvitSearchOf(run);
-    const steps = (search ? search.asked : []).map((s) => ({
-        ...s,
-        label: `${f.count(s.images)} on ${f.count(s.trials)} trial${s.trials === 1 ? "" : "s"}`,
-        tip: [["step", s.step], ["images × networks", f.count(s.images)], ["trials", f.count(s.trials)], ["worker seconds", f.fixed(s.wall_s, 1)]],
-    }));
-    return qsvitFill("forwards", theme, width, { steps }, { height: Math.max(40, 24 * steps.length) });
+    const steps = search.asked.filter((s) => s.trials).map((s) => ({ ...s, label: `${f.count(s.images)} on ${f.count(s.trials)} trial${s.trials === 1 ? "" : "s"}` }));
+    const parts = steps.flatMap((s) => {
+        const tip = (set, n) => [["step", s.step], [set, f.count(n)], ["trials", f.count(s.trials)], ["computing", `${f.fixed(s.wall_s, 1)} s`]];
+        return [
+            { step: s.step, set: "deciding images", start: 0, end: s.decide_images, tip: tip("deciding images", s.decide_images) },
+            { step: s.step, set: "judging images", start: s.decide_images, end: s.images, tip: tip("judging images", s.images - s.decide_images) },
+        ];
+    });
+    return qsvitFill("forwards", theme, width, { steps, parts: parts.filter((p) => p.end > p.start) }, { height: Math.max(40, 26 * steps.length) });
 }
 
 // Every figure of a run by name; those that have nothing to show are left out.

@@ -28,7 +28,7 @@
             make(
                 "tr",
                 { class: classOf ? classOf(i) : null },
-                ...row.map((cell, c) => make("td", { class: columns[c][2] ? "number" : "text" }, cell === null || cell === undefined ? "–" : cell)),
+                ...row.map((cell, c) => make("td", { class: columns[c][2] ? "number" : c === row.length - 1 ? "text last" : "text" }, cell === null || cell === undefined ? "–" : cell)),
             ),
         );
         const table = make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
@@ -254,8 +254,8 @@
         const search = qsvitSearchOf(run());
         return makeTable(
             "Recorded work by the step that asked for it first",
-            [["Step", null, false], ["Trials", null, true], ["Images × networks", null, true], ["Computing", "s", true]],
-            search.asked.map((s) => [s.step, f.count(s.trials), f.count(s.images), f.fixed(s.wall_s, 1)]),
+            [["Step", null, false], ["Trials", null, true], ["Images × networks", null, true], ["Of them deciding", null, true], ["Computing", "s", true]],
+            search.asked.map((s) => [s.step, f.count(s.trials), f.count(s.images), f.count(s.decide_images), f.fixed(s.wall_s, 1)]),
         );
     }
 
@@ -269,7 +269,7 @@
             title: "Accuracy against memory",
             note:
                 "Each point is a trial, its bar the paired 95 % interval of the drop where all images of a set are measured; faint points were left early or measured on a few. " +
-                "Points above the frame are triangles at its edge. " +
+                "Points above the frame are triangles at its edge. The line joins the trials that no other beats. " +
                 (run().curve_note ? `No curve is shown: ${run().curve_note}.` : "The dotted line is what the search predicts between and beyond, with its interval. Arrow keys move from trial to trial."),
             controls: [button("whole range of drops", state.whole, () => toggle("whole", !state.whole))],
             table: curveTable,
