@@ -33,9 +33,30 @@ const qsvitThemes = {
     },
 };
 
+// A format has its colour in every report: [on light ground, on dark].
+const qsvitFormatColours = {
+    none: ["#c3cad1", "#4a525b"],
+    binary: ["#4b3b8f", "#9a86e8"],
+    ternary: ["#0072b2", "#4aa3dc"],
+    int2: ["#009e73", "#2fc79a"],
+    int3: ["#e69f00", "#f0b73a"],
+    int4: ["#d55e00", "#ff8f45"],
+    int5: ["#b5487f", "#e59ac6"],
+    int6: ["#56b4e9", "#9bd3f5"],
+    int8: ["#7d7a1c", "#e3db5c"],
+    f16: ["#8b95a0", "#7d8894"],
+    f32: ["#5b6570", "#a3adb8"],
+};
+
 const qsvitFormat = {
     count: (n) => (n === null || n === undefined ? "–" : Math.round(n).toLocaleString("en-US")),
-    fixed: (n, digits) => (n === null || n === undefined ? "–" : n.toFixed(digits).replace("-", "−")),
+    // As printf does it: of two decimals that are equally near, the even one. Only odd multiples of 1 / 2^(digits + 1) lie so.
+    fixed(n, digits) {
+        if (n === null || n === undefined) return "–";
+        const tie = Math.abs((n * 2 ** (digits + 1)) % 2) === 1;
+        const even = (2 * Math.round((n * 10 ** digits) / 2)) / 10 ** digits;
+        return (tie ? even : n).toFixed(digits).replace("-", "−");
+    },
     short(n) {
         if (n === null || n === undefined) return "–";
         return n !== 0 && Math.abs(n) < 0.001 ? n.toExponential(2) : Number(n.toPrecision(3)).toString();
@@ -197,7 +218,7 @@ function qsvitCurveLabels(runs, points, paper) {
     for (const p of points) {
         if (p.kind === "selected")
             labels.push({ ...p, text: several ? p.run : `selected: ${f.fixed(p.x, 1)} % of f32, drop ${f.points(p.drop)}` });
-        else if (p.kind === "uniform" && p.firm) labels.push({ ...p, text: p.uniform });
+        else if (p.kind === "uniform") labels.push({ ...p, text: p.uniform });
     }
     return labels;
 }
@@ -325,6 +346,7 @@ function qsvitBits(run, theme, width, options) {
         {
             total: edges[edges.length - 1],
             used: used.map((x) => x.name).reverse(),
+            colours: used.map((x) => (qsvitFormatColours[x.name] || [theme.before, theme.before])[theme.dark ? 1 : 0]).reverse(),
             top: Math.max(2, ...layers.map((l) => l.bits)) * 1.06,
             mean: trial.avg_bits,
             meanLabel: `mean ${f.fixed(trial.avg_bits, 2)}`,

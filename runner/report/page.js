@@ -141,11 +141,10 @@
             ["Bits", "a weight", true],
             ["Model", "bytes", true],
             ["Saved", "%", true],
-            ["Top-1 drop", "points", true],
-            ["95 % interval", "points", true],
+            ["Top-1 drop", "points [95 %]", true],
             ["Images", null, true],
             ["KL", "nats", true],
-            ["Energy saved", "%, modelled", true],
+            ["Energy", "% saved", true],
             ["What", null, false],
         ];
         const rows = shown.map((t) => [
@@ -154,8 +153,7 @@
             f.fixed(t.avg_bits, 2),
             f.count(t.model_bytes),
             f.fixed(t.model_saved, 1),
-            f.points(t.top1_drop),
-            f.interval(t.drop_low, t.drop_high),
+            `${f.points(t.top1_drop)} ${f.interval(t.drop_low, t.drop_high)}`.trim(),
             t.n_images ? `${f.count(t.n_images)} ${t.images}` : "–",
             t.baseline ? "–" : f.short(t.kl),
             f.fixed(t.energy_saved, 1),

@@ -52,7 +52,8 @@ static void nothing_of_html_is_left(void **state)
     static const char wild[] = "</script><!--<script>&lt;\\\"]]>\x7f";
     struct qsv_strbuf text = {0};
     struct qsv_error err = {0};
-    json_t *value = json_pack("{s:s, s:f, s:[i]}", wild, wild, "third", 1.0 / 3, -7), *again;
+    json_t *value = json_pack("{s:s, s:f, s:[i]}", wild, wild, "third", 1.0 / 3, "list", -7);
+    json_t *again;
     assert_int_equal(qsv_json_print(&text, value, &err), QSV_OK);
     assert_null(strchr(text.text, '<'));
     assert_null(strchr(text.text, '\n'));

@@ -1,7 +1,6 @@
 #include "fixture.h"
 
-#include <math.h>
-
+#include "core/base/alloc.h"
 #include "results/json.h"
 #include "results/query.h"
 #include "results/report.h"
@@ -212,6 +211,29 @@ static void work_counts_where_it_was_asked_for_first(void **state)
     qsv_reader_close(r);
 }
 
+/* Out of memory anywhere: told, and nothing is left over. */
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct qsv_error err = {0};
+    struct qsv_reader *r;
+    enum qsv_status st = QSV_ENOMEM;
+    json_t *run;
+    assert_int_equal(qsv_reader_open(&r, f.folder, true, NULL, &err), QSV_OK);
+    for (long n = 1; st; n++) {
+        assert_true(n < 10000);
+        qsv_alloc_fail_at(n);
+        st = qsv_report_run(&run, r, &err);
+        qsv_alloc_fail_at(0);
+        if (st) {
+            assert_int_equal(st, QSV_ENOMEM);
+            assert_null(run);
+        }
+    }
+    json_decref(run);
+    qsv_reader_close(r);
+}
+
 static void columns_have_units(void **state)
 {
     (void)state;
@@ -229,6 +251,7 @@ int main(void)
         cmocka_unit_test(runs_are_called_by_their_folder),
         cmocka_unit_test(firing_rates_are_over_the_same_images),
         cmocka_unit_test(work_counts_where_it_was_asked_for_first),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(columns_have_units),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);
