@@ -12,7 +12,6 @@ const qsvitThemes = {
         measured: "#0072b2",
         selected: "#d55e00",
         uniform: "#009e73",
-        paper: "#a8508a",
         before: "#8b95a0",
         parts: ["#0072b2", "#e69f00", "#009e73", "#56b4e9", "#a8508a"],
         runs: ["#0072b2", "#d55e00", "#009e73", "#a8508a", "#b07a00", "#3b9ad1", "#5b6570", "#7a3e9d"],
@@ -26,7 +25,6 @@ const qsvitThemes = {
         measured: "#56b4e9",
         selected: "#ff8f45",
         uniform: "#2fc79a",
-        paper: "#e59ac6",
         before: "#7d8894",
         parts: ["#4aa3dc", "#f0b73a", "#2fc79a", "#9bd3f5", "#e59ac6"],
         runs: ["#56b4e9", "#ff8f45", "#2fc79a", "#e59ac6", "#f0c24b", "#9db7ff", "#a3adb8", "#c79bf0"],
@@ -211,16 +209,34 @@ function qsvitDropRange(runs, points, predicted, paper, whole) {
     return [Math.max(low, -near), whole ? most : Math.min(most, Math.max(near, ...chosen))];
 }
 
-function qsvitCurveLabels(runs, points, paper) {
+// Names beside points, none over another: where one would lie on an earlier one it moves down, and where the
+// same name stands there already it is left out. box: the plot's width and height, and the domains.
+function qsvitPlaceLabels(labels, box) {
+    const [x0, x1] = box.x.map(Math.log);
+    const placed = [];
+    for (const l of labels) {
+        const px = ((Math.log(l.x) - x0) / (x1 - x0)) * box.width;
+        const py = box.height * (1 - (Math.min(l.drop, box.y[1]) - box.y[0]) / (box.y[1] - box.y[0]));
+        const length = 6.3 * l.text.length;
+        const left = l.kind === "paper" || px + length + 12 > box.width;
+        const at = { text: l.text, start: left ? px - 11 - length : px + 11, y: py + (l.kind === "selected" ? 4 : -7) };
+        const meets = (p) => p.start < at.start + length && at.start < p.start + 6.3 * p.text.length && Math.abs(p.y - at.y) < 12;
+        if (placed.some((p) => p.text === at.text && meets(p))) continue;
+        while (placed.some(meets)) at.y += 13;
+        placed.push(at);
+        Object.assign(l, { dx: left ? -11 : 11, dy: at.y - py, align: left ? "right" : "left", shown: true });
+    }
+    return labels.filter((l) => l.shown);
+}
+
+function qsvitCurveLabels(runs, points, paper, box) {
     const f = qsvitFormat;
     const several = runs.length > 1;
     const labels = [{ x: 100 - paper.model_saved, drop: paper.top1_drop, text: `${paper.name}, ${paper.dataset}`, kind: "paper" }];
-    for (const p of points) {
-        if (p.kind === "selected")
-            labels.push({ ...p, text: several ? p.run : `selected: ${f.fixed(p.x, 1)} % of f32, drop ${f.points(p.drop)}` });
-        else if (p.kind === "uniform") labels.push({ ...p, text: p.uniform });
-    }
-    return labels;
+    for (const p of points.filter((q) => q.kind === "selected"))
+        labels.push({ x: p.x, drop: p.drop, kind: p.kind, text: several ? p.run : `selected: ${f.fixed(p.x, 1)} % of f32, drop ${f.points(p.drop)}` });
+    for (const p of points.filter((q) => q.kind === "uniform")) labels.push({ x: p.x, drop: p.drop, kind: p.kind, text: p.uniform });
+    return qsvitPlaceLabels(labels, box);
 }
 
 // Where the predicted line is called by its name: at its middle, where it is flat.
@@ -242,6 +258,8 @@ function qsvitCurve(data, theme, width, options) {
     const bytes = runs.every((r) => r.f32.model_bytes === runs[0].f32.model_bytes) ? runs[0].f32.model_bytes : 0;
     const kinds = ["measured", "selected", "uniform", "f32 baseline"].filter((k) => all.some((p) => p.kind === k));
     const colour = { measured: theme.measured, selected: theme.selected, uniform: theme.uniform, "f32 baseline": theme.before };
+    const xDomain = [Math.min(...xs) * 0.85, 118];
+    const yDomain = qsvitDropRange(runs, all, predicted, data.paper, options.whole);
     const spec = qsvitFill(
         "curve",
         theme,
@@ -251,12 +269,12 @@ function qsvitCurve(data, theme, width, options) {
             predicted,
             paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }],
             bounds: bounds.map((bound) => ({ bound })),
-            labels: qsvitCurveLabels(runs, points, data.paper),
+            labels: qsvitCurveLabels(runs, points, data.paper, { width: width - 70, height: qsvitSpecs.curve.height, x: xDomain, y: yDomain }),
             captions: several || !predicted.length ? [] : [qsvitCaption(predicted)],
         },
         {
-            xDomain: [Math.min(...xs) * 0.85, 118],
-            yDomain: qsvitDropRange(runs, all, predicted, data.paper, options.whole),
+            xDomain,
+            yDomain,
             f32Bytes: bytes,
             series: several ? runs.map((r) => r.name) : kinds,
             colours: several ? theme.runs : kinds.map((k) => colour[k]),
@@ -407,7 +425,8 @@ function qsvitCosts(run, theme, width) {
     for (const [key, sum] of sums) {
         const [panel, row] = key.split(" ");
         const saved = 100 * (1 - sum / (sums.get(`${panel} f32`) || sum));
-        totals.push({ panel, row, at: sum / most(panel), text: say[panel](sum) + (row === "selected" ? `, ${f.fixed(saved, 1)} % saved` : "") });
+        const at = sum / most(panel);
+        totals.push({ panel, row, at, above: at > 0.5, text: say[panel](sum) + (row === "selected" ? `, ${f.fixed(saved, 1)} % saved` : "") });
     }
     return qsvitFill("costs", theme, width, { parts: drawn, totals }, { rows: [...new Set(drawn.map((d) => d.row))] });
 }

@@ -63,6 +63,7 @@
 
     function sayWhatWasFound(r, search, t) {
         if (!t) return r.complete ? "It selected none." : "It has not selected any yet.";
+        if (t.baseline) return "It selected the f32 network as it is: nothing that it measured keeps the constraint and is smaller.";
         const drop =
             t.top1_drop === null
                 ? "not measured yet"
@@ -268,13 +269,14 @@
             note:
                 "Each point is a trial, its bar the paired 95 % interval of the drop where all images of a set are measured; faint points were left early or measured on a few. " +
                 "Points above the frame are triangles at its edge. The line joins the trials that no other beats. " +
-                (run().curve_note ? `No curve is shown: ${run().curve_note}.` : "The dotted line is what the search predicts between and beyond, with its interval. Arrow keys move from trial to trial."),
+                (run().curve_note ? `No predicted curve is shown (${run().curve_note}). ` : "") +
+                (run().curve_note ? "Arrow keys move from trial to trial." : "The dotted line is what the search predicts between and beyond, with its interval. Arrow keys move from trial to trial."),
             controls: [button("whole range of drops", state.whole, () => toggle("whole", !state.whole))],
             table: curveTable,
         }),
         sensitivity: () => ({
             title: "Sensitivity along the network",
-            note: "One group of layers at one format and everything else f32: how far answers move from those of f32. Darker (in dark mode brighter) is worse.",
+            note: "One group of layers at one format and everything else f32: how far answers move from those of f32. Darker (in dark mode brighter) is worse, grey is no difference at all.",
             table: sensitivityTable,
         }),
         bits: () => ({
