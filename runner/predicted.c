@@ -165,7 +165,7 @@ enum qsv_status qsv_predicted_curve_read(const struct qsv_predicted_query *q,
     struct qsv_rows measured = {0};
     struct qsv_curve curve = {0};
     enum qsv_status st = qsv_rows_select(&measured, reader, &pareto, err);
-    if (!st)
+    if (!st && q->points)
         st = try_trace(&curve, q, reader, err);
     if (!st)
         st = print_both(out, q, reader, &measured, &curve, err);

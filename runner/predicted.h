@@ -10,7 +10,7 @@ struct qsv_predicted_query {
     const char *run, *model; /* as qsv_replay_init */
     enum qsv_query_format format;
     enum qsv_query_images images; /* of the measured points */
-    uint32_t points;              /* of the curve, at most; 2 or more */
+    uint32_t points;              /* of the curve, at most; 2 or more; 0: none is predicted */
     double bound;                 /* percentage points */
     const char *output;           /* of a setting file; NULL: it is the answer */
     struct qsv_strbuf *warnings;  /* what could not be read, or predicted */

@@ -17,20 +17,25 @@ static json_t *make_paper(void)
                      "energy_saved", 21.33, "top1_drop", 2.1);
 }
 
-/* As `qsvit query --pareto --predicted`: the curve, and where it has no predicted points, why. */
-static enum qsv_status add_curve(json_t *run, const struct qsv_reader *r, const char *path,
-                                 const char *model, struct qsv_error *err)
+/* As `qsvit query --pareto --predicted`: the curve, and where it has no predicted points, why.
+ * While a run goes on its search has not come far enough, and loading the model each time is dear.
+ */
+static enum qsv_status add_curve(json_t *run, const struct qsv_reader *r,
+                                 const struct qsv_report_query *query, const char *path,
+                                 struct qsv_error *err)
 {
     struct qsv_strbuf text = {0}, notes = {0};
     json_t *curve = NULL;
     const struct qsv_predicted_query q = {.run = path,
-                                          .model = model,
+                                          .model = query->model,
                                           .format = QSV_QUERY_JSON,
-                                          .points = CURVE_POINTS,
+                                          .points = query->live ? 0 : CURVE_POINTS,
                                           .warnings = &notes};
     enum qsv_status st = qsv_predicted_curve_read(&q, r, &text, err);
     if (!st)
         st = qsv_json_parse(&curve, &text, err);
+    if (query->live)
+        qsv_strbuf_puts(&notes, "nothing is predicted while a run goes on\n");
     if (notes.len)
         notes.text[notes.len - 1] = '\0'; /* a line */
     if (!st && (notes.failed || json_object_set_new(run, "curve", curve) ||
@@ -51,7 +56,7 @@ static enum qsv_status add_run(json_t *runs, const struct qsv_report_query *q, c
         return st;
     st = qsv_report_run(&run, r, err);
     if (!st)
-        st = add_curve(run, r, path, q->model, err);
+        st = add_curve(run, r, q, path, err);
     if (!st && json_array_append(runs, run))
         st = qsv_fail_memory(err, "a report");
     json_decref(run);

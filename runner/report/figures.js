@@ -219,7 +219,7 @@ function qsvitPlaceLabels(labels, box) {
         const py = box.height * (1 - (Math.min(l.drop, box.y[1]) - box.y[0]) / (box.y[1] - box.y[0]));
         const length = 6.3 * l.text.length;
         const left = l.kind === "paper" || px + length + 12 > box.width;
-        const at = { text: l.text, start: left ? px - 11 - length : px + 11, y: py + (l.kind === "selected" ? 4 : -7) };
+        const at = { text: l.text, start: left ? px - 11 - length : px + 11, y: py - (l.kind === "selected" ? 9 : 7) };
         const meets = (p) => p.start < at.start + length && at.start < p.start + 6.3 * p.text.length && Math.abs(p.y - at.y) < 12;
         if (placed.some((p) => p.text === at.text && meets(p))) continue;
         while (placed.some(meets)) at.y += 13;

@@ -219,6 +219,8 @@ def main():
         check_drawing(page)
         check_choice(page, trials)
         check_dark_and_print(page)
+        check("no element came of names in tables and figures either", page.count("main img, main image") == 0)
+        check("but text did", "<img src=x" in page.find("#sensitivity details").text)
         log = driver.get_log("browser")
         check("the console is silent", log == [], log)
     finally:

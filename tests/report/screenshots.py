@@ -30,7 +30,7 @@ def main():
             clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom - top, "scale": 1}
             shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip})
             picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-            picture.quantize(128, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            picture.save(folder / f"{name}.png", optimize=True)
     finally:
         driver.quit()
 

@@ -18,6 +18,10 @@ mv "$TMP/run" "$TMP/$name"
 expect 'a report' 0 "$QSVIT" report "$TMP/$name" "$TMP/uniform" -o "$TMP/report.html"
 same 'nothing but the page is left' 'report.html' "$(cd "$TMP" && ls -d report.html*)"
 
+# And names of layers: in the page's data, as if they were the model's.
+same 'layers are named in it' yes "$(grep -q '"name":"downsample1_1' "$TMP/report.html" && echo yes)"
+sed -i '/id="qsvit-data"/s/downsample1_1/\\u003cimg src=x onerror=alert(1)>/g' "$TMP/report.html"
+
 while read -r line; do
     case $line in
     'ok - '*) pass "${line#ok - }" ;;
