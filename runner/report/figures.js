@@ -106,6 +106,14 @@ function qsvitFill(name, theme, width, data, signals) {
     return spec;
 }
 
+// What runs are called: by name, and where two have the same, by path; the same path twice is told by number.
+function qsvitLabel(runs) {
+    const count = (key, value) => runs.filter((r) => r[key] === value).length;
+    runs.forEach((run, i) => {
+        run.label = count("name", run.name) === 1 ? run.name : count("path", run.path) === 1 ? run.path : `${run.path} (${i + 1})`;
+    });
+}
+
 const qsvitTrialOf = (run, id) => run.trials.find((t) => t.trial === id) || null;
 const qsvitSearchOf = (run) => run.searches.find((s) => s.current) || run.searches[run.searches.length - 1] || null;
 
@@ -117,7 +125,7 @@ function qsvitBound(run) {
 // What is said of a trial wherever it is pointed at.
 function qsvitTip(run, t, several) {
     const f = qsvitFormat;
-    const rows = several ? [["run", run.name]] : [];
+    const rows = several ? [["run", run.label]] : [];
     rows.push(
         ["trial", t.trial],
         ["bits a weight", f.fixed(t.avg_bits, 2)],
@@ -151,7 +159,7 @@ function qsvitMatches(text, filter) {
 }
 
 const qsvitTrialText = (run, t) =>
-    [run.name, t.trial, t.step, t.description, t.formats, qsvitKind(t), t.images].join(" ");
+    [run.label, t.trial, t.step, t.description, t.formats, qsvitKind(t), t.images].join(" ");
 
 // Trials as points of the curve; those without a measured drop have no place there.
 function qsvitPoints(runs, filter) {
@@ -162,10 +170,10 @@ function qsvitPoints(runs, filter) {
         for (const t of run.trials) {
             if (t.top1_drop === null || !qsvitMatches(qsvitTrialText(run, t), filter)) continue;
             points.push({
-                run: run.name,
-                trial: t.trial,
+                run: run.label,
+                key: `${run.label} ${t.trial}`,
                 kind: qsvitKind(t),
-                series: several ? run.name : qsvitKind(t),
+                series: several ? run.label : qsvitKind(t),
                 x: (100 * t.model_bytes) / run.f32.model_bytes,
                 drop: t.top1_drop,
                 low: t.drop_low,
@@ -188,8 +196,8 @@ function qsvitPredicted(runs) {
         run.curve
             .filter((p) => p.kind === "predicted")
             .map((p) => ({
-                run: run.name,
-                series: several ? run.name : "predicted",
+                run: run.label,
+                series: several ? run.label : "predicted",
                 x: (100 * p.model_bytes) / run.f32.model_bytes,
                 drop: p.top1_drop,
                 low: p.drop_low === null ? p.top1_drop : p.drop_low,
@@ -276,7 +284,7 @@ function qsvitCurve(data, theme, width, options) {
             xDomain,
             yDomain,
             f32Bytes: bytes,
-            series: several ? runs.map((r) => r.name) : kinds,
+            series: several ? runs.map((r) => r.label) : kinds,
             colours: several ? theme.runs : kinds.map((k) => colour[k]),
             predictedColour: theme.measured,
             several,
@@ -473,6 +481,7 @@ function qsvitForwards(run, theme, width) {
 
 // Every figure of a run by name; those that have nothing to show are left out.
 function qsvitFigures(data, index, theme, width, options) {
+    qsvitLabel(data.runs);
     const run = data.runs[index];
     const search = qsvitSearchOf(run);
     const figures = { curve: qsvitCurve(data, theme, width, options), bits: qsvitBits(run, theme, width, options) };

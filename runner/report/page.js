@@ -1,6 +1,7 @@
 // The page: words, figures and tables from the data. Text only ever goes in as text.
 (() => {
     const data = JSON.parse(document.getElementById("qsvit-data").textContent);
+    qsvitLabel(data.runs);
     const f = qsvitFormat;
     const byId = (id) => document.getElementById(id);
     const state = { run: 0, filter: "", whole: false, equal: false, trial: null, all: false, views: {}, printing: false };
@@ -51,7 +52,7 @@
     }
 
     function sayWhatWasSearched(r, search) {
-        if (!search) return `${r.name} holds ${f.count(r.trials.length)} trials and no search.`;
+        if (!search) return `${r.label} holds ${f.count(r.trials.length)} trials and no search.`;
         const images = search.image_forwards ? `, ${f.count(search.image_forwards)} image-forwards in all (images × networks)` : "";
         const seconds = search.worker_s ? ` and ${f.count(search.worker_s)} seconds of computing` : "";
         return (
@@ -111,7 +112,7 @@
     }
 
     function writeHead() {
-        const names = data.runs.map((r) => r.name).join(", ");
+        const names = data.runs.map((r) => r.label).join(", ");
         const r = run();
         document.title = `${names}: qsvit report`;
         byId("title").textContent = names;
@@ -181,7 +182,7 @@
     function curveTable() {
         const rows = data.runs.flatMap((r) =>
             r.curve.map((p) => [
-                r.name,
+                r.label,
                 p.kind,
                 p.trial || "–",
                 f.fixed(p.avg_bits, 2),
@@ -350,10 +351,10 @@
         const view = state.views.curve;
         const points = view.data("trials").slice().sort((a, b) => a.x - b.x || a.drop - b.drop);
         if (!points.length) return;
-        const at = points.findIndex((p) => p.trial === view.signal("focus"));
+        const at = points.findIndex((p) => p.key === view.signal("focus"));
         const first = points.findIndex((p) => p.kind === "selected");
         const next = points[at < 0 ? Math.max(0, first) : (at + steps[event.key] + points.length) % points.length];
-        view.signal("focus", next.trial).run();
+        view.signal("focus", next.key).run();
         const box = event.currentTarget.getBoundingClientRect();
         const [left, top] = view.origin();
         showTip(next.tip, box.left + left + view.scale("x")(next.x), box.top + top + view.scale("y")(next.drop));
@@ -422,7 +423,7 @@
 
     function start() {
         const choice = byId("run");
-        choice.append(...data.runs.map((r, i) => make("option", { value: String(i) }, r.name)));
+        choice.append(...data.runs.map((r, i) => make("option", { value: String(i) }, r.label)));
         byId("run-choice").hidden = data.runs.length < 2;
         choice.addEventListener("change", () => {
             state.run = Number(choice.value);

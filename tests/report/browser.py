@@ -18,6 +18,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.chrome.service import Service
 
+MOST_ROWS = 200  # of the page's table of trials, until the rest is asked for
+
+
 def check(name, good, detail=""):
     print("ok" if good else "not ok", "-", name)
     if not good:
@@ -82,7 +85,7 @@ def check_numbers(page, trials):
         """return [...document.querySelectorAll('#trials tbody tr')].map(
             (row) => [...row.children].map((cell) => cell.textContent))"""
     )
-    check("every trial has a row", len(rows) == len(trials), f"{len(rows)} of {len(trials)}")
+    check("every trial has a row, as many as are shown at once", len(rows) == min(MOST_ROWS, len(trials)), f"{len(rows)} of {len(trials)}")
     wrong = []
     for row, t in zip(rows, trials):
         drop = "–" if t["top1_drop"] is None else f"{minus(t['top1_drop'], 2)} [{minus(t['drop_low'], 2)}, {minus(t['drop_high'], 2)}]"
@@ -92,15 +95,15 @@ def check_numbers(page, trials):
     check("rows say what qsvit query says", not wrong, wrong[:2])
     selected = next(t for t in trials if t["selected"])
     words = page.find("#words").text
-    for what in (
-        f"trial {selected['trial']}",
-        f"{minus(selected['avg_bits'], 2)} bits a weight",
-        f"{minus(selected['top1_drop'], 2)} points below f32",
-        f"{selected['model_bytes']:,} bytes",
-        f"{selected['n_images']:,} {'judging' if selected['images'] == 'judge' else 'deciding'} images",
-        f"{minus(selected['energy_saved'], 1)} % less",
-    ):
-        check(f"the words say '{what.lstrip('0123456789abcdef,.−[] ')}' of the selected trial", what in words, f"{what} in {words}")
+    for what, text in {
+        "trial": f"trial {selected['trial']}",
+        "bits": f"{minus(selected['avg_bits'], 2)} bits a weight",
+        "drop": f"{minus(selected['top1_drop'], 2)} points below f32",
+        "bytes": f"{selected['model_bytes']:,} bytes",
+        "images": f"{selected['n_images']:,} {'judging' if selected['images'] == 'judge' else 'deciding'} images",
+        "energy": f"{minus(selected['energy_saved'], 1)} % less",
+    }.items():
+        check(f"the words have the selected one's {what}", text in words, f"{text} in {words}")
 
 
 def check_hover(page, trials):
@@ -128,12 +131,12 @@ def check_keys(page, trials):
     plot = page.find("#curve .plot")
     page.run("arguments[0].focus()", plot)
     plot.send_keys(Keys.ARROW_RIGHT)
-    first = page.tip().get("trial")
-    check("an arrow key goes to the selected trial", first == next(t["trial"] for t in trials if t["selected"]), first)
+    first = page.tip()
+    check("an arrow key goes to the selected trial", first.get("trial") == next(t["trial"] for t in trials if t["selected"]), first)
     plot.send_keys(Keys.ARROW_RIGHT)
-    second = page.tip().get("trial")
-    check("the next one to another", second is not None and second != first, second)
-    check("it is spoken", second in page.run("return document.getElementById('spoken').textContent"))
+    second = page.tip()
+    check("the next one to another", second != {} and second != first, second)
+    check("it is spoken", second["trial"] in page.run("return document.getElementById('spoken').textContent"))
     page.find("h1").click()
 
 
@@ -147,7 +150,7 @@ def check_filter(page, trials):
     page.filter("no such words anywhere")
     check("what matches nothing leaves nothing", page.count("#trials tbody tr") == 0 and page.count("#steps tbody tr") == 0)
     page.filter("")
-    check("and all comes back", page.count("#trials tbody tr") == len(trials))
+    check("and all comes back", page.count("#trials tbody tr") == min(MOST_ROWS, len(trials)))
 
 
 def check_figures(page):
@@ -156,6 +159,8 @@ def check_figures(page):
         check(f"figure {name} is drawn", box is not None and box["width"] > 300 and box["height"] > 40, box)
         page.find(f"#{name} summary").click()
         check(f"figure {name} as a table", page.count(f"#{name} details table tbody tr") > 0)
+    check("no element came of layers' names in figures and tables", page.count("main img, main image") == 0)
+    check("but text did", "<img src=x" in page.find("#sensitivity details").text)
     overlong = page.run("return document.documentElement.scrollWidth > window.innerWidth")
     check("nothing sticks out sideways", not overlong)
     layers = page.run("return JSON.parse(document.getElementById('qsvit-data').textContent).runs[0].layers.length")
@@ -187,6 +192,7 @@ def check_dark_and_print(page):
     light, light_label = ink(), label()
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
     check("dark mode has other colours", ink() != light and label() != light_label, (light, light_label))
+    page.driver.set_page_load_timeout(120)
     pdf = page.driver.print_page()
     check("it prints", len(pdf) > 20000, len(pdf))
     check("and is dark again after that", label() != light_label)
@@ -219,8 +225,6 @@ def main():
         check_drawing(page)
         check_choice(page, trials)
         check_dark_and_print(page)
-        check("no element came of names in tables and figures either", page.count("main img, main image") == 0)
-        check("but text did", "<img src=x" in page.find("#sensitivity details").text)
         log = driver.get_log("browser")
         check("the console is silent", log == [], log)
     finally:
