@@ -24,7 +24,7 @@ static const struct qsv_option options[] = {
     {.type = QSV_OPTION_TEXT,
      .name = "output",
      .letter = 'o',
-     .argument = "REPORT.html",
+     .argument = "FILE",
      .target = offsetof(struct values, output),
      .help = "where the page goes (default report.html, unless --svg is given)"},
     {.type = QSV_OPTION_TEXT,
@@ -123,8 +123,8 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
 const struct qsv_command qsv_cmd_report = {
     .name = "report",
     .summary = "Writes what runs found as an HTML page, or its figures as SVG files",
-    .synopsis = "RUN... [-o REPORT.html] [--live [--every SECONDS]] [-m MODEL]\n"
-                "RUN... --svg DIR [-o REPORT.html] [-m MODEL]",
+    .synopsis = "RUN... [-o FILE] [--live [--every SECONDS]] [-m MODEL]\n"
+                "RUN... --svg DIR [-o FILE] [-m MODEL]",
     .details = "The page needs nothing but a browser: it can be mailed, and read without a\n"
                "network. The first run is shown in detail, all of them in the curve.",
     .options = options,
