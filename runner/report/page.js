@@ -415,8 +415,18 @@
         writeSections();
     }
 
+    function keptFilter() {
+        try {
+            return decodeURIComponent((location.hash.match(/^#filter=(.*)$/) || ["", ""])[1]);
+        } catch {
+            return ""; // an address that somebody has cut short
+        }
+    }
+
+    // The filter is kept in the page's address, so that it is still there when the page loads itself again.
     function onFilter() {
         state.filter = byId("filter").value.trim();
+        history.replaceState(null, "", state.filter ? `#filter=${encodeURIComponent(state.filter)}` : "#");
         writeTables();
         if (byId("curve")) draw("curve", qsvitCurve(data, theme(), Math.max(320, byId("sections").clientWidth), state));
     }
@@ -430,6 +440,7 @@
             state.trial = null;
             write();
         });
+        byId("filter").value = state.filter = keptFilter();
         byId("filter").addEventListener("input", onFilter);
         darkness.addEventListener("change", drawFigures);
         window.addEventListener("beforeprint", () => {

@@ -147,6 +147,8 @@ def check_filter(page, trials):
     check("the filter narrows the trials", page.count("#trials tbody tr") == len(wanted), f"{page.count('#trials tbody tr')} of {len(wanted)}")
     check("and the curve", len([t for t in wanted if t["top1_drop"] is not None]) <= len(points(page)) < len(trials) + page.others, len(points(page)))
     check("and says so", page.find("#filter-count").text.startswith(f"{len(wanted)} of {len(trials)} trials"), page.find("#filter-count").text)
+    page.driver.refresh()
+    check("and is there when the page loads itself again", page.count("#trials tbody tr") == len(wanted), page.count("#trials tbody tr"))
     page.filter("no such words anywhere")
     check("what matches nothing leaves nothing", page.count("#trials tbody tr") == 0 and page.count("#steps tbody tr") == 0)
     page.filter("")
