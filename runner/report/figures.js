@@ -237,14 +237,14 @@ function qsvitPlaceLabels(labels, box) {
     return labels.filter((l) => l.shown);
 }
 
-function qsvitCurveLabels(runs, points, paper, box) {
+function qsvitCurveLabels(runs, points, paper, inside, box) {
     const f = qsvitFormat;
     const several = runs.length > 1;
     const labels = [{ x: 100 - paper.model_saved, drop: paper.top1_drop, text: `${paper.name}, ${paper.dataset}`, kind: "paper" }];
     for (const p of points.filter((q) => q.kind === "selected"))
         labels.push({ x: p.x, drop: p.drop, kind: p.kind, text: several ? p.run : `selected: ${f.fixed(p.x, 1)} % of f32, drop ${f.points(p.drop)}` });
     for (const p of points.filter((q) => q.kind === "uniform")) labels.push({ x: p.x, drop: p.drop, kind: p.kind, text: p.uniform });
-    return qsvitPlaceLabels(labels, box);
+    return qsvitPlaceLabels(labels.filter(inside), box);
 }
 
 // Where the predicted line is called by its name: at its middle, where it is flat.
@@ -257,8 +257,10 @@ function qsvitCaption(predicted) {
 
 function qsvitCurve(data, theme, width, options) {
     const runs = data.runs;
-    const points = qsvitPoints(runs, options.filter || "");
-    const all = options.filter ? qsvitPoints(runs, "") : points;
+    const zoom = options.zoom;
+    const inside = (p) => !zoom || (p.x >= zoom.x[0] && p.x <= zoom.x[1] && p.drop >= zoom.y[0] && p.drop <= zoom.y[1]);
+    const all = qsvitPoints(runs, "");
+    const points = (options.filter ? qsvitPoints(runs, options.filter) : all).filter(inside);
     const predicted = qsvitPredicted(runs);
     const several = runs.length > 1;
     const xs = all.map((p) => p.x).concat(100 - data.paper.model_saved, predicted.map((p) => p.x));
@@ -266,8 +268,8 @@ function qsvitCurve(data, theme, width, options) {
     const bytes = runs.every((r) => r.f32.model_bytes === runs[0].f32.model_bytes) ? runs[0].f32.model_bytes : 0;
     const kinds = ["measured", "selected", "uniform", "f32 baseline"].filter((k) => all.some((p) => p.kind === k));
     const colour = { measured: theme.measured, selected: theme.selected, uniform: theme.uniform, "f32 baseline": theme.before };
-    const xDomain = [Math.min(...xs) * 0.85, 118];
-    const yDomain = qsvitDropRange(runs, all, predicted, data.paper, options.whole);
+    const xDomain = zoom ? zoom.x : [Math.min(...xs) * 0.85, 118];
+    const yDomain = zoom ? zoom.y : qsvitDropRange(runs, all, predicted, data.paper, options.whole);
     const spec = qsvitFill(
         "curve",
         theme,
@@ -275,10 +277,10 @@ function qsvitCurve(data, theme, width, options) {
         {
             trials: points,
             predicted,
-            paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }],
+            paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }].filter(inside),
             bounds: bounds.map((bound) => ({ bound })),
-            labels: qsvitCurveLabels(runs, points, data.paper, { width: width - 70, height: qsvitSpecs.curve.height, x: xDomain, y: yDomain }),
-            captions: several || !predicted.length ? [] : [qsvitCaption(predicted)],
+            labels: qsvitCurveLabels(runs, points, data.paper, inside, { width: width - 70, height: qsvitSpecs.curve.height, x: xDomain, y: yDomain }),
+            captions: several || zoom || !predicted.length ? [] : [qsvitCaption(predicted)],
         },
         {
             xDomain,
@@ -288,6 +290,7 @@ function qsvitCurve(data, theme, width, options) {
             colours: several ? theme.runs : kinds.map((k) => colour[k]),
             predictedColour: theme.measured,
             several,
+            nice: !zoom,
         },
     );
     // Runs of models of different size have no bytes in common.

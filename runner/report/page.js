@@ -4,7 +4,7 @@
     qsvitLabel(data.runs);
     const f = qsvitFormat;
     const byId = (id) => document.getElementById(id);
-    const state = { run: 0, filter: "", whole: false, equal: false, trial: null, all: false, views: {}, printing: false };
+    const state = { run: 0, filter: "", whole: false, zoom: null, equal: false, trial: null, all: false, views: {}, printing: false };
     const darkness = window.matchMedia("(prefers-color-scheme: dark)");
     const PRINT_WIDTH = 680;
     const MOST_ROWS = 200;
@@ -271,8 +271,15 @@
                 "Each point is a trial, its bar the paired 95 % interval of the drop where all images of a set are measured; faint points were left early or measured on a few. " +
                 "Points above the frame are triangles at its edge. The line joins the trials that no other beats. " +
                 (run().curve_note ? `No predicted curve is shown (${run().curve_note}). ` : "") +
-                (run().curve_note ? "Arrow keys move from trial to trial." : "The dotted line is what the search predicts between and beyond, with its interval. Arrow keys move from trial to trial."),
-            controls: [button("whole range of drops", state.whole, () => toggle("whole", !state.whole))],
+                (run().curve_note ? "Arrow keys move from trial to trial." : "The dotted line is what the search predicts between and beyond, with its interval. Arrow keys move from trial to trial.") +
+                " Drag over an area to see it closer.",
+            controls: [
+                button("whole range of drops", state.whole && !state.zoom, () => {
+                    state.zoom = null;
+                    toggle("whole", !state.whole);
+                }),
+                state.zoom ? button("back from the close-up", false, () => toggle("zoom", null)) : null,
+            ],
             table: curveTable,
         }),
         sensitivity: () => ({
@@ -361,11 +368,44 @@
         byId("spoken").textContent = next.tip.map(([key, value]) => `${key} ${value}`).join(", ");
     }
 
+    // A drag over the curve chooses the area that it then shows.
+    function onCurvePress(event) {
+        if (event.button !== 0) return;
+        const plot = event.currentTarget;
+        const view = state.views.curve;
+        const box = plot.getBoundingClientRect();
+        const [left, top] = view.origin();
+        const limit = (v, most) => Math.max(0, Math.min(most, v));
+        const at = (e) => [limit(e.clientX - box.left - left, view.width()), limit(e.clientY - box.top - top, view.height())];
+        const from = at(event);
+        const frame = make("div", { class: "frame" });
+        const shape = (to) => [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])];
+        const onMove = (e) => {
+            const [x, y, w, h] = shape(at(e));
+            Object.assign(frame.style, { left: `${left + x}px`, top: `${top + y}px`, width: `${w}px`, height: `${h}px` });
+            if (!frame.isConnected) plot.append(frame);
+        };
+        const onRelease = (e) => {
+            window.removeEventListener("pointermove", onMove);
+            window.removeEventListener("pointerup", onRelease);
+            frame.remove();
+            const [x, y, w, h] = shape(at(e));
+            if (w < 8 || h < 8) return;
+            const scale = (name, a, b) => [view.scale(name).invert(a), view.scale(name).invert(b)];
+            toggle("zoom", { x: scale("x", x, x + w), y: scale("y", y + h, y) });
+        };
+        event.preventDefault();
+        plot.focus({ preventScroll: true });
+        window.addEventListener("pointermove", onMove);
+        window.addEventListener("pointerup", onRelease);
+    }
+
     function makeSection(name) {
         const s = sections[name]();
         const plot = make("div", { class: "plot", tabindex: "0", role: "group", "aria-label": `${s.title}; the same as a table follows` });
         if (name === "curve") {
             plot.addEventListener("keydown", onCurveKey);
+            plot.addEventListener("pointerdown", onCurvePress);
             plot.addEventListener("blur", hideTip);
         }
         const table = make("details", {}, make("summary", {}, "The figure as a table"));

@@ -140,6 +140,19 @@ def check_keys(page, trials):
     page.find("h1").click()
 
 
+def check_zoom(page):
+    ticks = lambda: page.texts("#curve .plot svg .role-axis-label text")
+    before, shown = ticks(), len(points(page))
+    plot = page.find("#curve .plot")
+    page.run("arguments[0].scrollIntoView({block: 'center'})", plot)
+    box = page.run("return document.querySelector('#curve .plot svg .background').getBoundingClientRect().toJSON()")
+    drag = ActionChains(page.driver).move_to_element(plot)
+    drag.move_by_offset(int(-box["width"] / 4), -80).click_and_hold().move_by_offset(int(box["width"] / 2), 160).release().perform()
+    check("a drag shows an area closer", ticks() != before and len(points(page)) < shown, (before, ticks(), len(points(page)), shown))
+    page.driver.find_elements(By.CSS_SELECTOR, "#curve .controls button")[1].click()
+    check("and there is a way back", ticks() == before and len(points(page)) == shown)
+
+
 def check_filter(page, trials):
     step = next(t["step"] for t in trials if t["selected"])
     wanted = [t for t in trials if step.lower() in " ".join([t["trial"], t["step"], t["description"], t["formats"]]).lower()]
@@ -222,6 +235,7 @@ def main():
         check_numbers(page, trials)
         check_hover(page, trials)
         check_keys(page, trials)
+        check_zoom(page)
         check_filter(page, trials)
         check_figures(page)
         check_drawing(page)
