@@ -6,7 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/file.h"
 #include "runner/report.h"
-#include "runner/share.h"
+#include "runner/shared_file.h"
 #include "schedulers/program.h"
 
 static const char page_html[] =
@@ -64,7 +64,7 @@ static enum qsv_status read_vega(char **out, struct qsv_error *err)
     size_t bytes;
     char *path;
     *out = NULL;
-    enum qsv_status st = qsv_share_find(
+    enum qsv_status st = qsv_shared_file_find(
         &path, "report/vega.js", "install Debian's libjs-vega, then make (and make install)", err);
     if (st)
         return st;

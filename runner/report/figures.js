@@ -260,7 +260,8 @@ function qsvitCurve(data, theme, width, options) {
     const zoom = options.zoom;
     const inside = (p) => !zoom || (p.x >= zoom.x[0] && p.x <= zoom.x[1] && p.drop >= zoom.y[0] && p.drop <= zoom.y[1]);
     const all = qsvitPoints(runs, "");
-    const points = (options.filter ? qsvitPoints(runs, options.filter) : all).filter(inside);
+    const matching = options.filter ? qsvitPoints(runs, options.filter) : all;
+    const points = matching.filter(inside);
     const predicted = qsvitPredicted(runs);
     const several = runs.length > 1;
     const xs = all.map((p) => p.x).concat(100 - data.paper.model_saved, predicted.map((p) => p.x));
@@ -276,6 +277,7 @@ function qsvitCurve(data, theme, width, options) {
         width,
         {
             trials: points,
+            front: matching.filter((p) => p.front).sort((a, b) => a.x - b.x),
             predicted,
             paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }].filter(inside),
             bounds: bounds.map((bound) => ({ bound })),
@@ -290,9 +292,14 @@ function qsvitCurve(data, theme, width, options) {
             colours: several ? theme.runs : kinds.map((k) => colour[k]),
             predictedColour: theme.measured,
             several,
-            nice: !zoom,
         },
     );
+    spec.scales.find((scale) => scale.name === "y").nice = !zoom;
+    // Within less than a factor of three, powers of ten are no ticks to go by.
+    if (xDomain[1] < 3 * xDomain[0]) {
+        for (const scale of spec.scales) if (scale.type === "log") Object.assign(scale, { type: "linear", zero: false });
+        for (const axis of spec.axes) if (axis.scale === "x") delete axis.format;
+    }
     // Runs of models of different size have no bytes in common.
     if (!bytes) spec.axes = spec.axes.filter((axis) => axis.scale !== "bytes");
     return spec;

@@ -1,4 +1,4 @@
-#include "runner/share.h"
+#include "runner/shared_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +40,8 @@ static bool look_beside(char **found, struct qsv_strbuf *places, char *program, 
     return ok;
 }
 
-enum qsv_status qsv_share_find(char **out, const char *name, const char *remedy,
-                               struct qsv_error *err)
+enum qsv_status qsv_shared_file_find(char **out, const char *name, const char *remedy,
+                                     struct qsv_error *err)
 {
     const char *folder = getenv("QSV_DATADIR");
     struct qsv_strbuf places = {0};
