@@ -80,8 +80,12 @@ EXTENDED_TEST := $(B)/tests/extending/test_extending
 PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# What reports draw with, where Debian's libjs-vega is installed.
+VEGA_PARTS := /usr/share/javascript/vega
+VEGA := $(if $(wildcard $(VEGA_PARTS)/vega-interpreter.min.js),$(B)/report/vega.js)
+
 ## all: build/qsvit (the default)
-all: $(B)/qsvit
+all: $(B)/qsvit $(VEGA)
 
 ## run: installs what is missing, builds, and runs the sweep of cluster.yaml on all cores
 run:
@@ -95,7 +99,7 @@ test:
 	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
-check: $(B)/qsvit $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
+check: $(B)/qsvit $(VEGA) $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
 	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
 
 ## unit: builds and runs the unit tests
@@ -125,6 +129,12 @@ test-reference:
 	$(Q)$(MAKE) $(JOBS) all
 	B='$(B)' tests/reference/run.sh
 
+## test-report: reads reports in a headless Chromium, which it installs
+test-report:
+	$(Q)scripts/deps.sh build run test report
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)B='$(B)' tests/run.sh tests/report/test_report.sh
+
 ## bench: speed, beside peers that are installed (BENCH=kernels|models|trie|coordinator|flips; JSON=1)
 bench: $(B)/qsvit $(PEERS)
 	$(Q)B='$(B)' scripts/bench.sh
@@ -149,7 +159,7 @@ mandir  := $(PREFIX)/share/man/man1
 datadir := $(PREFIX)/share/qsvit
 bashdir := $(PREFIX)/share/bash-completion/completions
 zshdir  := $(PREFIX)/share/zsh/site-functions
-install: $(B)/qsvit $(B)/share
+install: $(B)/qsvit $(B)/share $(VEGA)
 	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)' '$(DESTDIR)$(datadir)' \
 	    '$(DESTDIR)$(bashdir)' '$(DESTDIR)$(zshdir)'
 	install -m 755 $(B)/qsvit '$(DESTDIR)$(bindir)/qsvit'
@@ -159,6 +169,7 @@ install: $(B)/qsvit $(B)/share
 	install -m 644 $(wildcard models/*.h5) '$(DESTDIR)$(datadir)'
 	sed 's,^model: models/,model: $(datadir)/,' cluster.yaml >'$(DESTDIR)$(datadir)/cluster.yaml'
 	chmod 644 '$(DESTDIR)$(datadir)/cluster.yaml'
+	$(if $(VEGA),install -D -m 644 $(VEGA) '$(DESTDIR)$(datadir)/report/vega.js')
 
 ## uninstall: removes what install put there
 uninstall:
@@ -228,6 +239,16 @@ $(call text_h,$(1)): $(1)
 endef
 $(foreach t,$(TEMPLATES) runner/completion_bash.sh,$(eval $(call text_rule,$(t))))
 
+# A page's parts as strings.
+REPORT_PARTS := $(patsubst %,$(B)/%.inc,$(wildcard runner/report/*))
+$(B)/runner/report/%.inc: runner/report/%
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+
+$(B)/report/vega.js: scripts/vega.sh $(wildcard $(VEGA_PARTS)/*.min.js)
+	@mkdir -p $(@D)
+	$(Q)scripts/vega.sh $(VEGA_PARTS) >$@
+
 define folder_rules
 # The list notices a source file that was taken away.
 $(B)/lib/$(1).list: FORCE
@@ -253,6 +274,8 @@ $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
 $(B)/runner/templates.o $(B)/runner/completion_bash.o: EXTRA_CFLAGS = -I$(B)
 $(B)/runner/templates.o: $(foreach t,$(TEMPLATES),$(call text_h,$(t)))
 $(B)/runner/completion_bash.o: $(call text_h,runner/completion_bash.sh)
+$(B)/runner/report_page.o: EXTRA_CFLAGS = -I$(B) $(MPI_CFLAGS)
+$(B)/runner/report_page.o: $(REPORT_PARTS)
 $(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
 $(B)/core/quantizers/%.o: EXTRA_CFLAGS = $(QUANTIZER_CFLAGS)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))
@@ -318,7 +341,7 @@ $(B)/extended/qsvit $(EXTENDED_TEST):
 	    $(MPI_LIBS) $(LIB_LIBS) $(TEST_LIBS) -lm -o $@
 
 FORCE:
-.PHONY: all run test check unit asan bench soak test-slurm test-reference test-package dist deb lint programs deps install uninstall clean help \
+.PHONY: all run test check unit asan bench soak test-slurm test-reference test-report test-package dist deb lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -70,3 +70,9 @@ enum qsv_image_set qsv_figures_shown(const struct qsv_figures figures[2])
     bool judged = judge->all_images || judge->metrics.n_images >= decide->metrics.n_images;
     return judged ? QSV_JUDGE : QSV_DECIDE;
 }
+
+double qsv_lif_samples(const struct qsv_ledger *l, uint32_t lif, uint64_t n_images)
+{
+    const struct qsv_lif_row *row = &l->lifs[lif];
+    return (double)row->channels * row->height * row->width * l->time_steps * (double)n_images;
+}

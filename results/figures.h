@@ -28,4 +28,7 @@ enum qsv_image_set qsv_figures_shown(const struct qsv_figures figures[2]);
 /* Per cent that `now` is below `before`. */
 double qsv_saved(double now, double before);
 
+/* Neurons x time steps x images of a LIF: its spikes over this are its firing rate. */
+double qsv_lif_samples(const struct qsv_ledger *l, uint32_t lif, uint64_t n_images);
+
 #endif

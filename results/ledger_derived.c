@@ -107,12 +107,10 @@ static void sum_trial(struct sums *s, size_t at, const struct qsv_record_shape *
 static void rate_trial(struct sums *s, size_t at, const struct qsv_ledger *l, uint64_t n_images)
 {
     for (uint32_t i = 0; i < l->shape.n_lifs; i++) {
-        const struct qsv_lif_row *lif = &l->lifs[i];
         size_t k = at * l->shape.n_lifs + i;
-        double neurons = (double)lif->channels * lif->height * lif->width;
-        double samples = neurons * l->time_steps * (double)n_images;
+        double samples = qsv_lif_samples(l, i, n_images);
         s->rates[k] = (double)s->lif_spikes[k] / samples;
-        s->drift[k] = (double)s->lif_drift[k] / 256 / samples / lif->v_th;
+        s->drift[k] = (double)s->lif_drift[k] / 256 / samples / l->lifs[i].v_th;
     }
 }
 

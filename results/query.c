@@ -164,30 +164,41 @@ static enum qsv_status check(const struct qsv_query *q, struct qsv_error *err)
     return QSV_OK;
 }
 
-static enum qsv_status answer(const struct qsv_query *q, struct qsv_strbuf *out,
-                              struct qsv_error *err)
+static enum qsv_status answer(const struct qsv_query *q, const struct qsv_reader *r,
+                              struct qsv_strbuf *out, struct qsv_error *err)
 {
-    struct qsv_reader *r;
-    enum qsv_status st = qsv_reader_open(&r, q->path, false, q->warnings, err);
-    if (st)
-        return st;
+    enum qsv_status st;
     if (q->setting)
         st = print_setting(out, r, q->setting, err);
     else if (q->sensitivity)
         st = qsv_sensitivity_print(out, r, q->images, q->format, err);
     else
         st = list_trials(out, r, q, err);
-    qsv_reader_close(r);
-    return st;
+    return !st && out->failed ? qsv_fail_memory(err, "the answer") : st;
+}
+
+enum qsv_status qsv_query_read(const struct qsv_query *q, const struct qsv_reader *r,
+                               struct qsv_strbuf *out, struct qsv_error *err)
+{
+    enum qsv_status st = check(q, err);
+    return st ? st : answer(q, r, out, err);
 }
 
 enum qsv_status qsv_query_run(const struct qsv_query *q, struct qsv_strbuf *out,
                               struct qsv_error *err)
 {
+    struct qsv_reader *r;
     enum qsv_status st = check(q, err);
-    if (!st && q->columns && !strcmp(q->columns, "help"))
+    if (st)
+        return st;
+    if (q->columns && !strcmp(q->columns, "help")) {
         qsv_query_columns_describe(out);
-    else if (!st)
-        st = answer(q, out, err);
-    return !st && out->failed ? qsv_fail_memory(err, "the answer") : st;
+        return out->failed ? qsv_fail_memory(err, "the answer") : QSV_OK;
+    }
+    st = qsv_reader_open(&r, q->path, false, q->warnings, err);
+    if (st)
+        return st;
+    st = answer(q, r, out, err);
+    qsv_reader_close(r);
+    return st;
 }

@@ -16,6 +16,8 @@ enum qsv_query_format { QSV_QUERY_TABLE, QSV_QUERY_CSV, QSV_QUERY_JSON };
  * leaving out trials that were not measured on it. */
 enum qsv_query_images { QSV_QUERY_ANY, QSV_QUERY_JUDGE, QSV_QUERY_DECIDE };
 
+struct qsv_reader;
+
 struct qsv_query {
     const char *path;    /* run folder or results.h5 */
     const char *where;   /* expression; NULL: all trials */
@@ -36,6 +38,10 @@ struct qsv_query {
  * expression, column, trial or run. */
 enum qsv_status qsv_query_run(const struct qsv_query *q, struct qsv_strbuf *out,
                               struct qsv_error *err);
+
+/* The same of a run that is open already; path and warnings mean nothing then. */
+enum qsv_status qsv_query_read(const struct qsv_query *q, const struct qsv_reader *r,
+                               struct qsv_strbuf *out, struct qsv_error *err);
 
 /* For the command line's options; false where there is none of that name. */
 bool qsv_query_format_find(enum qsv_query_format *out, const char *name);

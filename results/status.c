@@ -1,12 +1,12 @@
 #include "results/status.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "results/json.h"
 #include "results/state.h"
 
 /* Of the last attempt's time, by its workers for images; NaN: not known. */
@@ -118,11 +118,6 @@ static void print_text(struct qsv_strbuf *out, const struct qsv_state *s)
     add_selected(out, s);
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *make_selected(const struct qsv_state *s)
 {
     char id[17];
@@ -131,9 +126,10 @@ static json_t *make_selected(const struct qsv_state *s)
     const struct qsv_figures *f = &s->selected->figures[s->selected->shown];
     snprintf(id, sizeof id, "%016" PRIx64, s->selected->id);
     return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I, s:s}", "trial", id, "meets",
-                     (int)s->search->row.meets, "avg_bits", number(s->selected->bytes.avg_bits),
-                     "model_saved", number(s->selected->model_saved), "top1_drop",
-                     number(qsv_metrics_top1_drop(&f->metrics)), "n_images",
+                     (int)s->search->row.meets, "avg_bits",
+                     qsv_json_number(s->selected->bytes.avg_bits), "model_saved",
+                     qsv_json_number(s->selected->model_saved), "top1_drop",
+                     qsv_json_number(qsv_metrics_top1_drop(&f->metrics)), "n_images",
                      (json_int_t)f->metrics.n_images, "images",
                      s->selected->shown == QSV_JUDGE ? "judge" : "decide");
 }
@@ -145,7 +141,8 @@ static json_t *make_holder(const struct qsv_state *s)
         return json_null();
     return json_pack("{s:s, s:I, s:s, s:s, s:o}", "host", s->holder.host, "pid",
                      (json_int_t)s->holder.pid, "job", s->holder.job, "state",
-                     states[s->holder.state], "since_unix_s", number(s->holder.since_unix_s));
+                     states[s->holder.state], "since_unix_s",
+                     qsv_json_number(s->holder.since_unix_s));
 }
 
 static enum qsv_status print_json(struct qsv_strbuf *out, const struct qsv_state *s,
@@ -160,10 +157,10 @@ static enum qsv_status print_json(struct qsv_strbuf *out, const struct qsv_state
         s->search ? s->search->row.strategy : "", "step", qsv_state_step(s), "trials",
         (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
         (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
-        number(qsv_state_rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes,
+        qsv_json_number(qsv_state_rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes,
         "layer_forwards_asked", (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0),
         "layer_forwards_done", (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0),
-        "waited_part", number(waited_part(s)), "selected", make_selected(s));
+        "waited_part", qsv_json_number(waited_part(s)), "selected", make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)

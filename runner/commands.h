@@ -33,7 +33,7 @@ extern const struct qsv_command qsv_cmd_run, qsv_cmd_import, qsv_cmd_inspect, qs
     qsv_cmd_repair, qsv_cmd_help, qsv_cmd_man, qsv_cmd_doctor, qsv_cmd_version, qsv_cmd_bench,
     qsv_cmd_simulate, qsv_cmd_submit, qsv_cmd_cancel, qsv_cmd_logs, qsv_cmd_headway, qsv_cmd_synth,
     qsv_cmd_calibrate, qsv_cmd_compare, qsv_cmd_dataset, qsv_cmd_pack, qsv_cmd_init, qsv_cmd_watch,
-    qsv_cmd_completion;
+    qsv_cmd_completion, qsv_cmd_report;
 
 /* NULL-terminated, in the order of the help. */
 extern const struct qsv_command *const qsv_commands[];

@@ -101,6 +101,8 @@ static const char environment[] =
     ".TP\n.B QSV_ISA\nForces an instruction set: scalar, avx2 or avx512. Answers are the same.\n"
     ".TP\n.B QSV_MPIRUN\nThe mpirun that qsvit run starts when it is not under an MPI launcher\n"
     "already, instead of the first on the PATH.\n"
+    ".TP\n.B QSV_DATADIR\nWhere report/vega.js is, if not beside the program or in "
+    "../share/qsvit.\n"
     ".TP\n.B OMPI_MCA_*\nParameters of Open MPI that are set there stay as they are.\n";
 
 static const char files[] =

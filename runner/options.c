@@ -12,10 +12,15 @@
 
 enum { MAX_OPTIONS = 64 };
 
+bool qsv_option_is_operand(const struct qsv_option *o)
+{
+    return o->type == QSV_OPTION_OPERAND || o->type == QSV_OPTION_OPERANDS;
+}
+
 /* "-o, --output", "--heads", or an operand's name: how messages call it. */
 static void name_option(const struct qsv_option *o, char *text, size_t bytes)
 {
-    if (o->type == QSV_OPTION_OPERAND)
+    if (qsv_option_is_operand(o))
         snprintf(text, bytes, "%s", o->name);
     else if (o->letter)
         snprintf(text, bytes, "-%c, --%s", o->letter, o->name);
@@ -69,6 +74,16 @@ static enum qsv_status set_choice(const struct qsv_option *o, const char *text, 
                     o->argument, qsv_suggest(text, o->argument).text);
 }
 
+static enum qsv_status add_operand(const struct qsv_option *o, const char *text,
+                                   struct qsv_operands *target, struct qsv_error *err)
+{
+    if (target->n == QSV_MAX_OPERANDS)
+        return qsv_fail(err, QSV_EUSAGE, "more than %d arguments of the kind %s", QSV_MAX_OPERANDS,
+                        o->name);
+    target->v[target->n++] = text;
+    return QSV_OK;
+}
+
 static enum qsv_status set_value(const struct qsv_option *o, const char *text, void *values,
                                  struct qsv_error *err)
 {
@@ -81,6 +96,8 @@ static enum qsv_status set_value(const struct qsv_option *o, const char *text, v
     case QSV_OPTION_OPERAND:
         *(const char **)target = text;
         return QSV_OK;
+    case QSV_OPTION_OPERANDS:
+        return add_operand(o, text, target, err);
     case QSV_OPTION_COUNT:
         return set_count(o, text, target, err);
     case QSV_OPTION_NUMBER:
@@ -111,7 +128,7 @@ static enum qsv_status fail_unknown(const struct parse *p, const char *name, siz
     const char *names[MAX_OPTIONS + 1] = {"help"};
     size_t n = 1;
     for (const struct qsv_option *o = p->table; o->type; o++)
-        if (o->type != QSV_OPTION_OPERAND)
+        if (!qsv_option_is_operand(o))
             names[n++] = o->name;
     const char *nearest = qsv_nearest(word, names, n);
     if (nearest)
@@ -141,7 +158,7 @@ static enum qsv_status take_long(struct parse *p, const char *word)
 {
     size_t length = strcspn(word, "=");
     for (const struct qsv_option *o = p->table; o->type; o++)
-        if (o->type != QSV_OPTION_OPERAND && strlen(o->name) == length &&
+        if (!qsv_option_is_operand(o) && strlen(o->name) == length &&
             !strncmp(o->name, word, length))
             return take_value(p, o, word[length] ? word + length + 1 : NULL);
     return fail_unknown(p, word, length);
@@ -169,7 +186,7 @@ static enum qsv_status take_short(struct parse *p, const char *letters)
 static enum qsv_status take_operand(struct parse *p, const char *word)
 {
     for (const struct qsv_option *o = p->table; o->type; o++) {
-        if (o->type != QSV_OPTION_OPERAND || p->given[o - p->table])
+        if (!qsv_option_is_operand(o) || (o->type == QSV_OPTION_OPERAND && p->given[o - p->table]))
             continue;
         p->given[o - p->table] = true;
         return set_value(o, word, p->values, p->err);

@@ -13,16 +13,25 @@
 #include "core/base/error.h"
 #include "core/base/strbuf.h"
 
-enum qsv_option_type {                     /* and what it is in the command's struct */
-                       QSV_OPTION_END = 0, /* ends a table */
-                       QSV_OPTION_FLAG,    /* bool; takes no argument */
-                       QSV_OPTION_TEXT,    /* const char *, into argv; NULL where not given */
-                       QSV_OPTION_COUNT,   /* uint64_t, decimal, at most `max` (0: no limit) */
-                       QSV_OPTION_NUMBER,  /* double, finite */
-                       QSV_OPTION_CHOICE,  /* unsigned: index into the words of `argument`:
-                                              "table|csv|json" */
-                       QSV_OPTION_OPERAND, /* const char *: the next argument that is not an option
-                                            */
+enum qsv_option_type {                      /* and what it is in the command's struct */
+                       QSV_OPTION_END = 0,  /* ends a table */
+                       QSV_OPTION_FLAG,     /* bool; takes no argument */
+                       QSV_OPTION_TEXT,     /* const char *, into argv; NULL where not given */
+                       QSV_OPTION_COUNT,    /* uint64_t, decimal, at most `max` (0: no limit) */
+                       QSV_OPTION_NUMBER,   /* double, finite */
+                       QSV_OPTION_CHOICE,   /* unsigned: index into the words of `argument`:
+                                               "table|csv|json" */
+                       QSV_OPTION_OPERAND,  /* const char *: the next argument that is not an option
+                                             */
+                       QSV_OPTION_OPERANDS, /* struct qsv_operands: all such arguments from here on
+                                             */
+};
+
+enum { QSV_MAX_OPERANDS = 32 };
+
+struct qsv_operands {
+    const char *v[QSV_MAX_OPERANDS];
+    size_t n;
 };
 
 struct qsv_option {
@@ -36,6 +45,8 @@ struct qsv_option {
     unsigned long long max;
     const char *help; /* one sentence without a full stop */
 };
+
+bool qsv_option_is_operand(const struct qsv_option *o); /* no dashes before its name */
 
 /* Fills values (zeroed by the caller) from args [n_args], those behind the command's name.
  * `command` is for messages. --help or -h anywhere before a "--" sets *help and makes everything

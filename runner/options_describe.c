@@ -41,7 +41,7 @@ static void add_help(struct qsv_strbuf *out, const struct qsv_option *o)
     qsv_strbuf_puts(out, o->help);
     if (o->fallback)
         qsv_strbuf_printf(out, " (default %s)", o->fallback);
-    else if (o->required && o->type != QSV_OPTION_OPERAND)
+    else if (o->required && !qsv_option_is_operand(o))
         qsv_strbuf_puts(out, " (required)");
 }
 
@@ -50,7 +50,7 @@ void qsv_options_describe(const struct qsv_option *table, struct qsv_strbuf *out
     for (const struct qsv_option *o = table; o && o->type; o++) {
         struct qsv_strbuf help = {0};
         size_t start = out->len;
-        if (o->type == QSV_OPTION_OPERAND)
+        if (qsv_option_is_operand(o))
             qsv_strbuf_printf(out, "  %s", o->name);
         else if (o->letter)
             qsv_strbuf_printf(out, "  -%c, --%s", o->letter, o->name);
@@ -72,7 +72,7 @@ void qsv_options_describe_roff(const struct qsv_option *table, struct qsv_strbuf
         qsv_strbuf_puts(out, ".TP\n");
         if (o->letter)
             qsv_strbuf_printf(out, "\\fB\\-%c\\fR, ", o->letter);
-        qsv_strbuf_puts(out, o->type == QSV_OPTION_OPERAND ? "\\fI" : "\\fB\\-\\-");
+        qsv_strbuf_puts(out, qsv_option_is_operand(o) ? "\\fI" : "\\fB\\-\\-");
         qsv_roff_text(out, o->name);
         qsv_strbuf_puts(out, "\\fR");
         if (o->argument) {

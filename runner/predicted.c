@@ -157,23 +157,31 @@ static enum qsv_status print_both(struct qsv_strbuf *out, const struct qsv_predi
     return st;
 }
 
-enum qsv_status qsv_predicted_curve(const struct qsv_predicted_query *q, struct qsv_strbuf *out,
-                                    struct qsv_error *err)
+enum qsv_status qsv_predicted_curve_read(const struct qsv_predicted_query *q,
+                                         const struct qsv_reader *reader, struct qsv_strbuf *out,
+                                         struct qsv_error *err)
 {
     const struct qsv_query pareto = {.path = q->run, .pareto = true, .images = q->images};
-    struct qsv_reader *reader;
     struct qsv_rows measured = {0};
     struct qsv_curve curve = {0};
-    enum qsv_status st = qsv_reader_open(&reader, q->run, false, q->warnings, err);
-    if (st)
-        return st;
-    st = qsv_rows_select(&measured, reader, &pareto, err);
-    if (!st)
+    enum qsv_status st = qsv_rows_select(&measured, reader, &pareto, err);
+    if (!st && q->points)
         st = try_trace(&curve, q, reader, err);
     if (!st)
         st = print_both(out, q, reader, &measured, &curve, err);
     qsv_curve_fini(&curve);
     qsv_rows_fini(&measured);
+    return st;
+}
+
+enum qsv_status qsv_predicted_curve(const struct qsv_predicted_query *q, struct qsv_strbuf *out,
+                                    struct qsv_error *err)
+{
+    struct qsv_reader *reader;
+    enum qsv_status st = qsv_reader_open(&reader, q->run, false, q->warnings, err);
+    if (st)
+        return st;
+    st = qsv_predicted_curve_read(q, reader, out, err);
     qsv_reader_close(reader);
     return st;
 }

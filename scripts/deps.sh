@@ -4,7 +4,7 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build and the default sweep's data), test, slurm, reference, bench, lint, package.
+# Purposes: build, run (build, the default sweep's data, what reports draw with), test, slurm, reference, report, bench, lint, package.
 # Whether a package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
@@ -31,6 +31,7 @@ libpng-dev              build            library libpng
 libmatio-dev            build            library matio
 libomp-dev              build            openmp ${CC:-cc}
 dataset-fashion-mnist   run,test         file $fashion_mnist/t10k-images-idx3-ubyte.gz
+libjs-vega              run,test         file /usr/share/javascript/vega/vega-interpreter.min.js
 libcmocka-dev           test             library cmocka
 groff-base              test             file /usr/share/groff/*/tmac/an.tmac
 hdf5-tools              test             command h5diff
@@ -40,6 +41,10 @@ python3-minimal         test             file /usr/bin/python3
 slurm-wlm               slurm            slurm
 munge                   slurm            command munged
 libdnnl-dev             bench            header dnnl.h
+nodejs                  report           command node
+chromium                report           command chromium
+chromium-driver         report           command chromedriver
+python3-selenium        report           python selenium
 python3-torch           reference,bench  python torch
 python3-torchvision     reference        python torchvision
 python3-pil             reference        python PIL

@@ -23,6 +23,7 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance --inl
     --suppress=uninitvar --suppress=legacyUninitvar --suppress=arrayIndexThenCheck \
     --suppress=invalidFunctionArg --suppress=internalAstError:schedulers/batch_script.c \
     --suppress=internalAstError:runner/templates.c --suppress=internalAstError:runner/completion_bash.c \
+    --suppress=internalAstError:runner/report_page.c \
     --library=posix -I. -j "$(nproc)" \
     -D__linux__ -D__x86_64__ core jobs results schedulers runner ||
     complain 'cppcheck has found something'

@@ -15,6 +15,7 @@ same 'what is installed' "bin/qsvit
 share/bash-completion/completions/qsvit
 share/man/man1/qsvit.1
 share/qsvit/cluster.yaml
+share/qsvit/report/vega.js
 share/qsvit/sdtv2_fmnist_t4.h5
 share/zsh/site-functions/_qsvit" \
     "$(cd "$TMP/root/opt/qsvit" && find . -type f ! -name 'qsvit-*.1' | sed 's,^./,,' | LC_ALL=C sort)"

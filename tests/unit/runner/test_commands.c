@@ -43,7 +43,7 @@ static void test_tables_are_sound(void **state)
             assert_non_null(o->name);
             assert_true(o->help && *o->help && o->help[strlen(o->help) - 1] != '.');
             assert_int_equal(o->argument == NULL,
-                             o->type == QSV_OPTION_FLAG || o->type == QSV_OPTION_OPERAND);
+                             o->type == QSV_OPTION_FLAG || qsv_option_is_operand(o));
             assert_true(o->target < c->values_size);
             assert_false(o->letter == 'h'); /* is --help */
             for (const struct qsv_option *other = c->options; other < o; other++) {

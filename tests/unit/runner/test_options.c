@@ -164,6 +164,58 @@ static void test_help_wins(void **state)
     assert_string_equal(v.run, "--help");
 }
 
+/* Any number of operands, between options too, behind one that is taken alone. */
+static void test_many_operands(void **state)
+{
+    (void)state;
+    struct several {
+        const char *first;
+        struct qsv_operands rest;
+        bool all;
+    } v;
+    static const struct qsv_option rows[] = {
+        {.type = QSV_OPTION_OPERAND,
+         .name = "FIRST",
+         .target = offsetof(struct several, first),
+         .help = "one"},
+        {.type = QSV_OPTION_OPERANDS,
+         .name = "RUN...",
+         .target = offsetof(struct several, rest),
+         .required = true,
+         .help = "the runs"},
+        {.type = QSV_OPTION_FLAG,
+         .name = "all",
+         .letter = 'a',
+         .target = offsetof(struct several, all),
+         .help = "everything"},
+        {.type = QSV_OPTION_END},
+    };
+    char *many[QSV_MAX_OPERANDS + 2];
+    struct qsv_error err = {0};
+    bool help;
+    memset(&v, 0, sizeof v);
+    assert_int_equal(
+        qsv_options_parse(rows, "x", 5, ARGS("a", "b", "--all", "--", "-c"), &v, &help, &err),
+        QSV_OK);
+    assert_string_equal(v.first, "a");
+    assert_int_equal(v.rest.n, 2);
+    assert_string_equal(v.rest.v[0], "b");
+    assert_string_equal(v.rest.v[1], "-c");
+    assert_true(v.all);
+    memset(&v, 0, sizeof v);
+    assert_int_equal(qsv_options_parse(rows, "x", 1, ARGS("a"), &v, &help, &err), QSV_EUSAGE);
+    assert_non_null(strstr(err.text, "RUN... is missing: the runs"));
+    for (int i = 0; i < QSV_MAX_OPERANDS + 2; i++)
+        many[i] = "a";
+    memset(&v, 0, sizeof v);
+    assert_int_equal(qsv_options_parse(rows, "x", QSV_MAX_OPERANDS + 1, many, &v, &help, &err),
+                     QSV_OK);
+    memset(&v, 0, sizeof v);
+    assert_int_equal(qsv_options_parse(rows, "x", QSV_MAX_OPERANDS + 2, many, &v, &help, &err),
+                     QSV_EUSAGE);
+    assert_non_null(strstr(err.text, "more than 32"));
+}
+
 static void test_no_table(void **state)
 {
     (void)state;
@@ -211,9 +263,10 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_all_forms),   cmocka_unit_test(test_help_wins),
-        cmocka_unit_test(test_no_table),    cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_wrong_lines),   cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_all_forms),     cmocka_unit_test(test_help_wins),
+        cmocka_unit_test(test_no_table),      cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_many_operands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ static enum qsv_status read_images(struct pgm *p, struct qsv_data_info *info, co
     qsv_stream_close(s);
     if (!st) {
         p->image_bytes = (size_t)width * width;
-        *info = (struct qsv_data_info){height / width, {1, width, width}, 1};
+        *info = (struct qsv_data_info){height / width, {1, width, width}, 1, true};
     }
     return st;
 }
