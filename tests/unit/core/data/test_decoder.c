@@ -104,22 +104,39 @@ static void test_png_with_a_wrong_checksum(void **state)
     free(data);
 }
 
-/* The first scan of a progressive file again and again. */
-static void test_more_scans_than_anybody_writes(void **state)
+/* A progressive file that has its first scan `times` times more, and that many pixels a side (0: as
+ * many as it has). */
+static uint8_t *repeat_scan(size_t *bytes, int times, uint16_t side)
 {
-    (void)state;
-    size_t n, out = 0;
+    size_t n, out;
     uint8_t *data = read_image_file("n01440764/progressive.JPEG", &n);
     size_t scan = find_marker(data, n, 0xda) - 2, end = scan + 2;
     while (!(data[end] == 0xff && data[end + 1] && data[end + 1] != 0xff))
         end++;
-    uint8_t *more = malloc(n + 120 * (end - scan));
+    if (side)
+        memcpy(data + find_marker(data, n, 0xc2) + 3,
+               (uint8_t[]){side >> 8, side & 255, side >> 8, side & 255}, 4);
+    uint8_t *more = malloc(n + (size_t)times * (end - scan));
     memcpy(more, data, out = end);
-    for (int i = 0; i < 120; i++, out += end - scan)
+    for (int i = 0; i < times; i++, out += end - scan)
         memcpy(more + out, data + scan, end - scan);
     memcpy(more + out, data + end, n - end);
-    expect_refused(more, out + n - end, "is a JPEG file of more than 100 scans");
-    free(more);
+    free(data);
+    *bytes = out + n - end;
+    return more;
+}
+
+static void test_more_scans_than_anybody_writes(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *data = repeat_scan(&n, 120, 0);
+    expect_refused(data, n, "is a JPEG file of more than 100 scans");
+    free(data);
+
+    /* Each says next to nothing and costs as much as the image is large. */
+    data = repeat_scan(&n, 20, 8192);
+    expect_refused(data, n, "is a JPEG file of more than 16 scans");
     free(data);
 }
 
