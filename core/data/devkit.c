@@ -355,7 +355,7 @@ static enum qsv_status read_ground_truth(struct qsv_devkit *d, const struct file
                                          const uint32_t *label, struct qsv_error *err)
 {
     size_t capacity = 0;
-    for (const char *p = f->data; *p;) {
+    for (const char *p = f->data; p < f->data + f->bytes;) {
         char *end;
         const unsigned long id = *p >= '0' && *p <= '9' ? strtoul(p, &end, 10) : 0;
         if (!id || id >= MAX_SYNSETS || !label[id] || (*end && !strchr("\r\n", *end)) ||
