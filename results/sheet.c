@@ -1,12 +1,12 @@
 #include "results/sheet.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "results/json_text.h"
 
 void qsv_shortest(char buf[32], double v)
 {
@@ -168,23 +168,9 @@ static void print_csv(struct qsv_strbuf *out, const struct qsv_sheet *s)
 
 /* JSON */
 
-/* Of text that is not UTF-8 what is ASCII is left, the rest becomes '?'. */
-static json_t *make_string(const char *text)
-{
-    json_t *string = json_string(text);
-    char *copy = string ? NULL : qsv_strdup(text);
-    for (char *p = copy; p && *p; p++)
-        if (*p & 0x80)
-            *p = '?';
-    if (copy)
-        string = json_string(copy);
-    free(copy);
-    return string;
-}
-
 static void add_string(struct qsv_strbuf *out, const char *text)
 {
-    json_t *string = make_string(text);
+    json_t *string = qsv_json_text(text);
     char *dump = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
     if (dump)
         qsv_strbuf_puts(out, dump);

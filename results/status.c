@@ -1,13 +1,13 @@
 #include "results/status.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/clock.h"
+#include "results/json_text.h"
 #include "results/ledger.h"
 #include "results/lock.h"
 #include "results/reader.h"
@@ -192,11 +192,6 @@ static void print_text(struct qsv_strbuf *out, const struct state *s)
     add_selected(out, s);
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *make_selected(const struct state *s)
 {
     char id[17];
@@ -205,9 +200,10 @@ static json_t *make_selected(const struct state *s)
     const struct qsv_figures *f = &s->selected->figures[s->selected->shown];
     snprintf(id, sizeof id, "%016" PRIx64, s->selected->id);
     return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I, s:s}", "trial", id, "meets",
-                     (int)s->search->row.meets, "avg_bits", number(s->selected->bytes.avg_bits),
-                     "model_saved", number(s->selected->model_saved), "top1_drop",
-                     number(qsv_metrics_top1_drop(&f->metrics)), "n_images",
+                     (int)s->search->row.meets, "avg_bits",
+                     qsv_json_number(s->selected->bytes.avg_bits), "model_saved",
+                     qsv_json_number(s->selected->model_saved), "top1_drop",
+                     qsv_json_number(qsv_metrics_top1_drop(&f->metrics)), "n_images",
                      (json_int_t)f->metrics.n_images, "images",
                      s->selected->shown == QSV_JUDGE ? "judge" : "decide");
 }
@@ -217,32 +213,33 @@ static json_t *make_holder(const struct state *s)
     static const char *const states[] = {"free", "alive", "dead", "unknown", "stale"};
     if (s->holder.state == QSV_LOCK_FREE)
         return json_null();
-    return json_pack("{s:s, s:I, s:s, s:s, s:o}", "host", s->holder.host, "pid",
-                     (json_int_t)s->holder.pid, "job", s->holder.job, "state",
-                     states[s->holder.state], "since_unix_s", number(s->holder.since_unix_s));
+    return json_pack("{s:o, s:I, s:o, s:s, s:o}", "host", qsv_json_text(s->holder.host), "pid",
+                     (json_int_t)s->holder.pid, "job", qsv_json_text(s->holder.job), "state",
+                     states[s->holder.state], "since_unix_s",
+                     qsv_json_number(s->holder.since_unix_s));
 }
 
 static enum qsv_status print_json(struct qsv_strbuf *out, const struct state *s,
                                   struct qsv_error *err)
 {
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, "
+        "{s:o, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, "
         "s:I, s:I, s:o}",
-        "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state", word(s),
-        "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s), "attempt",
-        s->attempt ? (int)s->attempt->number : 0, "strategy",
-        s->search ? s->search->row.strategy : "", "step", last_step(s), "trials",
-        (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
-        (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
-        number(rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
+        "run", qsv_json_text(qsv_reader_path(s->reader)), "run_id", qsv_reader_run_id(s->reader),
+        "state", word(s), "why", qsv_json_text(s->attempt ? s->attempt->why : ""), "holder",
+        make_holder(s), "attempt", s->attempt ? (int)s->attempt->number : 0, "strategy",
+        qsv_json_text(s->search ? s->search->row.strategy : ""), "step",
+        qsv_json_text(last_step(s)), "trials", (json_int_t)s->ledger->n_trials, "records",
+        (json_int_t)s->ledger->n_evaluations, "images", (json_int_t)s->images, "attempt_images",
+        (json_int_t)s->attempt_images, "images_per_s", qsv_json_number(rate(s)), "peak_mem_bytes",
+        (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
         (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
         (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "selected",
         make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)
-        return qsv_fail(err, QSV_EFAILED, "%s: its texts can't be written as JSON",
-                        qsv_reader_path(s->reader));
+        return qsv_fail_memory(err, "the status");
     qsv_strbuf_puts(out, text);
     qsv_strbuf_puts(out, "\n");
     free(text);

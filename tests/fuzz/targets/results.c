@@ -18,7 +18,13 @@ static const struct qsv_query queries[] = {
     {.sensitivity = true},
     {.setting = "best"}};
 
-enum { N_QUERIES = sizeof queries / sizeof *queries, STATUS = N_QUERIES, DIFF, N_ANSWERS };
+enum {
+    N_QUERIES = sizeof queries / sizeof *queries,
+    STATUS = N_QUERIES,
+    STATUS_JSON,
+    DIFF,
+    N_ANSWERS
+};
 
 static struct fuzz_h5 *good;
 
@@ -36,8 +42,8 @@ static enum qsv_status answer(unsigned which, const char *path, struct qsv_strbu
     struct qsv_diff diff;
     struct qsv_query q = queries[which % N_QUERIES];
     q.path = path;
-    if (which == STATUS)
-        return qsv_status_report(path, 1, out, NULL, err);
+    if (which == STATUS || which == STATUS_JSON)
+        return qsv_status_report(path, which == STATUS_JSON, out, NULL, err);
     if (which == DIFF)
         return qsv_diff_run(&diff, path, fuzz_h5_change(good, 1, NULL, 0), out, NULL, err);
     return qsv_query_run(&q, out, err);
