@@ -1,8 +1,10 @@
 #include "tests/fuzz/h5.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/file.h"
 #include "core/h5.h"
@@ -18,7 +20,7 @@ struct object {
 };
 
 struct fuzz_h5 {
-    uint8_t *data; /* without the seal */
+    uint8_t *data; /* [bytes] */
     size_t bytes;
     bool sealed;
     struct object objects[MAX_OBJECTS];
@@ -42,16 +44,35 @@ struct handle {
     hsize_t dims[MAX_RANK];
 };
 
-static hid_t open_image(const struct fuzz_h5 *h5)
+static char paths[FUZZ_SLOTS][256];
+
+static void remove_files(void)
 {
-    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
-    qsv_h5_begin();
-    FUZZ_NEED(fapl >= 0 && H5Pset_fapl_core(fapl, 1 << 16, 0) >= 0);
-    FUZZ_NEED(H5Pset_file_image(fapl, h5->data, h5->bytes) >= 0);
-    hid_t file = H5Fopen("/dev/null/image", H5F_ACC_RDWR, fapl);
-    FUZZ_NEED(file >= 0);
-    H5Pclose(fapl);
-    return file;
+    for (int i = 0; i < FUZZ_SLOTS; i++)
+        if (paths[i][0])
+            unlink(paths[i]);
+}
+
+/* HDF5 asks for a file's real path, which a file in memory does not have. */
+static const char *path_of(unsigned slot)
+{
+    static bool begun;
+    FUZZ_NEED(slot < FUZZ_SLOTS);
+    if (!begun)
+        begun = !atexit(remove_files);
+    if (!paths[slot][0]) {
+        const char *tmp = getenv("TMPDIR");
+        snprintf(paths[slot], sizeof paths[slot], "%.200s/qsv-fuzz-XXXXXX", tmp ? tmp : "/tmp");
+        const int fd = mkstemp(paths[slot]);
+        FUZZ_NEED(fd >= 0 && !close(fd));
+    }
+    return paths[slot];
+}
+
+static void write_bytes(const char *path, const uint8_t *data, size_t bytes)
+{
+    const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    FUZZ_NEED(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes && !close(fd));
 }
 
 static void add_object(struct fuzz_h5 *h5, const char *path, const char *attribute)
@@ -87,26 +108,16 @@ static herr_t visit_object(hid_t loc, const char *name, const H5O_info_t *info, 
     return 0;
 }
 
-static void drop_seal(struct fuzz_h5 *h5)
-{
-    static const uint8_t signature[] = {0x89, 'H', 'D', 'F'};
-    h5->sealed = memcmp(h5->data, signature, sizeof signature) != 0;
-    if (!h5->sealed)
-        return;
-    FUZZ_NEED(h5->bytes > QSV_SEAL_BYTES);
-    h5->bytes -= QSV_SEAL_BYTES;
-    memmove(h5->data, h5->data + QSV_SEAL_BYTES, h5->bytes);
-}
-
 struct fuzz_h5 *fuzz_h5_load(const char *path)
 {
+    static const uint8_t signature[] = {0x89, 'H', 'D', 'F'};
     struct fuzz_h5 *h5 = calloc(1, sizeof *h5);
     struct qsv_error err = {0};
+    hid_t file;
     FUZZ_NEED(h5);
-    if (qsv_file_read(&h5->data, &h5->bytes, path, 1 << 22, &err))
+    if (qsv_file_read(&h5->data, &h5->bytes, path, 1 << 22, &err) || qsv_h5_open(&file, path, &err))
         fuzz_fail("%s", err.text);
-    drop_seal(h5);
-    hid_t file = open_image(h5);
+    h5->sealed = memcmp(h5->data, signature, sizeof signature) != 0;
     FUZZ_NEED(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, visit_object, h5) >= 0);
     H5Fclose(file);
     return h5;
@@ -253,19 +264,18 @@ static bool next_change(struct change *c, const struct fuzz_h5 *h5, struct qsv_c
     return true;
 }
 
-static const char *write_file(const struct fuzz_h5 *h5, unsigned slot, hid_t file)
+/* Puts a seal on what follows where the old one is. */
+static void seal(const char *path)
 {
-    const size_t lead = h5->sealed ? QSV_SEAL_BYTES : 0;
-    FUZZ_NEED(H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0);
-    const ssize_t bytes = H5Fget_file_image(file, NULL, 0);
-    FUZZ_NEED(bytes > 0);
-    uint8_t *data = calloc(1, lead + (size_t)bytes);
-    FUZZ_NEED(data && H5Fget_file_image(file, data + lead, (size_t)bytes) == bytes);
-    if (lead)
-        qsv_seal_make(data, data + lead, (size_t)bytes);
-    const char *path = fuzz_file(slot, data, lead + (size_t)bytes);
+    uint8_t *data;
+    size_t bytes;
+    struct qsv_error err = {0};
+    if (qsv_file_read(&data, &bytes, path, 1 << 26, &err))
+        fuzz_fail("%s", err.text);
+    FUZZ_NEED(bytes > QSV_SEAL_BYTES);
+    qsv_seal_make(data, data + QSV_SEAL_BYTES, bytes - QSV_SEAL_BYTES);
+    write_bytes(path, data, bytes);
     free(data);
-    return path;
 }
 
 const char *fuzz_h5_change(const struct fuzz_h5 *h5, unsigned slot, const uint8_t *data,
@@ -273,10 +283,15 @@ const char *fuzz_h5_change(const struct fuzz_h5 *h5, unsigned slot, const uint8_
 {
     struct qsv_cursor in = qsv_cursor_over(data, size);
     struct change c = {0};
-    hid_t file = open_image(h5);
+    const char *path = path_of(slot);
+    write_bytes(path, h5->data, h5->bytes);
+    qsv_h5_begin();
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    FUZZ_NEED(file >= 0);
     for (int i = 0; i < MAX_CHANGES && next_change(&c, h5, &in); i++)
         apply(file, &c);
-    const char *path = write_file(h5, slot, file);
-    H5Fclose(file);
+    FUZZ_NEED(H5Fclose(file) >= 0);
+    if (h5->sealed)
+        seal(path);
     return path;
 }

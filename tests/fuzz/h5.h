@@ -15,8 +15,9 @@ struct fuzz_h5;
 /* Reads a good file, sealed (core/seal.h) or not; never freed. */
 struct fuzz_h5 *fuzz_h5_load(const char *path);
 
-/* The path (fuzz_file, of this slot) of the file with the changes that an input asks for, sealed
- * anew where it was sealed. Changes follow each other, each with a head of six bytes:
+/* The path of a temporary file with the changes that an input asks for, sealed anew where it was
+ * sealed; valid until the same slot's next call. Without any it must be accepted, or nothing would
+ * be tried. Changes follow each other, each with a head of six bytes:
  *
  *     what (0 to 3), which object, where (2 bytes), how much (2 bytes)
  *

@@ -54,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_h5_change(good, 0, data, size);
     if (fuzz_accepted(qsv_bank_load(&b, model, path, &err), &err, QSV_OK))
         use(b);
+    FUZZ_NEED(b || size);
     qsv_bank_destroy(b);
     return 0;
 }

@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     source.images = fuzz_h5_change(good, 0, data, size);
     if (fuzz_accepted(qsv_dataset_open_again(&d, &source, &err), &err, QSV_OK))
         read_ends(d);
+    FUZZ_NEED(d || size);
     qsv_dataset_close(d);
     return 0;
 }

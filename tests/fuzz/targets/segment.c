@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     l.with_arrays = true;
     const char *path = fuzz_h5_change(good, 0, data, size);
     if (!fuzz_accepted(qsv_ledger_read_segment(&l, path, &err), &err, QSV_EIDENTITY))
-        FUZZ_NEED(!l.n_evaluations);
+        FUZZ_NEED(size && !l.n_evaluations);
     for (size_t i = 0; i < l.n_evaluations; i++) {
         const struct qsv_record *r = &l.evaluations[i]->record;
         fuzz_touch(r->correct, (r->n_images + 7) / 8);

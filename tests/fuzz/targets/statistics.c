@@ -66,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_h5_change(good, 0, data, size);
     if (fuzz_accepted(qsv_statistics_load(&s, model, path, &err), &err, QSV_OK))
         FUZZ_NEED(qsv_statistics_hash(s));
+    FUZZ_NEED(s || size);
     qsv_statistics_destroy(s);
     return 0;
 }
