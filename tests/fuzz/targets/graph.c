@@ -117,7 +117,7 @@ static void make_tensors(struct qsv_tensors *out, struct qsv_model_options *o,
 }
 
 /* A quantized and an exact network of a source model, or the one of a folded model. */
-static void make_networks(const struct qsv_model *m)
+static void make_networks(const struct qsv_model *m, bool unchanged)
 {
     struct qsv_bank *b = NULL;
     struct qsv_network *n = NULL;
@@ -129,7 +129,7 @@ static void make_networks(const struct qsv_model *m)
         m->folded ? qsv_network_create_folded(&n, m, &err) : qsv_bank_create(&b, m, &by_max, &err);
     if (!st && b)
         st = qsv_network_create(&n, m, b, formats, &err);
-    fuzz_accepted(st, &err, QSV_OK);
+    FUZZ_NEED(fuzz_accepted(st, &err, QSV_OK) || !unchanged);
     qsv_network_destroy(n);
     qsv_bank_destroy(b);
     free(formats);
@@ -149,7 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct qsv_model_options options = model->options;
     make_tensors(&t, &options, source ? &model->tensors : &folded, &in);
     if (fuzz_accepted(qsv_model_create(&m, &t, &options, "FILE", &err), &err, QSV_OK))
-        make_networks(m);
+        make_networks(m, size <= 1);
+    FUZZ_NEED(m || size > 1);
     qsv_model_destroy(m);
     return 0;
 }
