@@ -77,8 +77,12 @@ LISTING := jobs/strategy.c core/quantizer.c core/dataset.c core/models/models.c 
 EXTENDED := $(patsubst tests/extending/%.c,$(B)/extended/%.o,$(ADDED)) $(LISTING:%.c=$(B)/extended/%.o)
 EXTENDED_TEST := $(B)/tests/extending/test_extending
 
+FUZZ_TARGETS := $(patsubst tests/fuzz/targets/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/targets/*.c))
+FUZZ_SHARED := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 PEERS = $(if $(wildcard /usr/include/dnnl.h),$(B)/bench/peer_onednn)
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# What calls a fuzz target: libFuzzer, or a program that goes through its corpus.
+FUZZ_MAIN = $(if $(FUZZER),,$(B)/tests/fuzz/replay.o)
 
 # What reports draw with, where Debian's libjs-vega is installed.
 VEGA_PARTS := /usr/share/javascript/vega
@@ -99,17 +103,30 @@ test:
 	$(Q)$(MAKE) $(JOBS) check
 
 ## check: builds and runs every test, installs nothing
-check: $(B)/qsvit $(VEGA) $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
-	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
+check: $(B)/qsvit $(VEGA) $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS) $(FUZZ_TARGETS)
+	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST) $(FUZZ_TARGETS) $(MPI_SHELL_TESTS) $(SHELL_TESTS)
 
 ## unit: builds and runs the unit tests
 unit: $(UNIT_TESTS) $(EXTENDED_TEST)
 	$(Q)B='$(B)' CC='$(CC)' tests/run.sh $(UNIT_TESTS) $(EXTENDED_TEST)
 
-## asan: the unit tests, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
+## replay: calls the readers of input files for every file that fuzzing has left in tests/fuzz/corpus
+replay: $(FUZZ_TARGETS)
+	$(Q)B='$(B)' tests/run.sh $(FUZZ_TARGETS)
+
+## asan: unit tests and replay, compiled with AddressSanitizer and UndefinedBehaviorSanitizer
 asan:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit
+	$(Q)$(MAKE) $(JOBS) B='$(B)/asan' CFLAGS='-O1 -g $(ASAN)' unit replay
+
+## fuzz: gives each reader of input files random input for SECONDS seconds (60), or TARGET's only
+SECONDS ?= 60
+fuzz:
+	$(Q)scripts/deps.sh build test fuzz
+	$(Q)$(MAKE) $(JOBS) B='$(B)/fuzz' CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(ASAN)' FUZZER=yes fuzzers
+	$(Q)tests/fuzz/run.sh '$(B)/fuzz' '$(SECONDS)' $(TARGET)
+
+fuzzers: $(FUZZ_TARGETS)
 
 ## soak: disturbs a sweep in every way for MINUTES minutes (10), with random numbers from SEED
 MINUTES ?= 10
@@ -147,7 +164,7 @@ lint:
 	$(Q)$(MAKE) $(JOBS) B='$(B)/clang' CC=clang programs
 
 ## programs: builds qsvit and every test, runs nothing
-programs: $(B)/qsvit $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS)
+programs: $(B)/qsvit $(B)/extended/qsvit $(UNIT_TESTS) $(EXTENDED_TEST) $(MPI_TESTS) $(FUZZ_TARGETS)
 
 ## deps: installs what build, tests and the default sweep need as Debian packages
 deps:
@@ -340,11 +357,16 @@ $(B)/extended/qsvit $(EXTENDED_TEST):
 	$(Q)$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
 	    $(MPI_LIBS) $(LIB_LIBS) $(TEST_LIBS) -lm -o $@
 
+$(FUZZ_TARGETS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/targets/%.o $(FUZZ_SHARED) $(FUZZ_MAIN) $(ARCHIVES) $(B)/flags
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(CFLAGS) $(OPENMP) $(if $(FUZZER),-fsanitize=fuzzer) $(LDFLAGS) $(filter %.o,$^) \
+	    -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(MPI_LIBS) $(LIB_LIBS) -lcmocka -lm -o $@
+
 FORCE:
-.PHONY: all run test check unit asan bench soak test-slurm test-reference test-report test-package dist deb lint programs deps install uninstall clean help \
+.PHONY: all run test check unit replay asan fuzz fuzzers bench soak test-slurm test-reference test-report test-package dist deb lint programs deps install uninstall clean help \
         packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) $(addsuffix .d,$(UNIT_TESTS) $(MPI_TESTS)) \
+-include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES) $(wildcard tests/fuzz/*.c tests/fuzz/targets/*.c)) $(addsuffix .d,$(UNIT_TESTS) $(MPI_TESTS)) \
           $(EXTENDED:.o=.d) $(B)/extended/test_extending.d)

@@ -21,10 +21,19 @@ static void print_quoted(struct qsv_strbuf *out, const char *text)
     qsv_strbuf_puts(out, "\"");
 }
 
+/* Whether a text that was plain would be read as another where it is printed plain: one over
+ * several lines (Unicode's breaks count), or one that could only stand between brackets. */
+static bool needs_quotes(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if (*c == '\n' || *c & 0x80)
+            return true;
+    return *text && strchr("-?:", *text) && (!text[1] || text[1] == ' ' || text[1] == '\t');
+}
+
 static void print_scalar(struct qsv_strbuf *out, const struct qsv_yaml_node *node)
 {
-    /* A plain text over several lines means what it means in quotes. */
-    if (node->quoted || strchr(node->text, '\n'))
+    if (node->quoted || needs_quotes(node->text))
         print_quoted(out, node->text);
     else
         qsv_strbuf_puts(out, node->text);

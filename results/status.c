@@ -139,8 +139,8 @@ static json_t *make_holder(const struct qsv_state *s)
     static const char *const states[] = {"free", "alive", "dead", "unknown", "stale"};
     if (s->holder.state == QSV_LOCK_FREE)
         return json_null();
-    return json_pack("{s:s, s:I, s:s, s:s, s:o}", "host", s->holder.host, "pid",
-                     (json_int_t)s->holder.pid, "job", s->holder.job, "state",
+    return json_pack("{s:o, s:I, s:o, s:s, s:o}", "host", qsv_json_string(s->holder.host), "pid",
+                     (json_int_t)s->holder.pid, "job", qsv_json_string(s->holder.job), "state",
                      states[s->holder.state], "since_unix_s",
                      qsv_json_number(s->holder.since_unix_s));
 }
@@ -149,23 +149,23 @@ static enum qsv_status print_json(struct qsv_strbuf *out, const struct qsv_state
                                   struct qsv_error *err)
 {
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, "
+        "{s:o, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, "
         "s:I, s:I, s:o, s:o}",
-        "run", qsv_reader_path(s->reader), "run_id", qsv_reader_run_id(s->reader), "state",
-        qsv_state_word(s), "why", s->attempt ? s->attempt->why : "", "holder", make_holder(s),
-        "attempt", s->attempt ? (int)s->attempt->number : 0, "strategy",
-        s->search ? s->search->row.strategy : "", "step", qsv_state_step(s), "trials",
-        (json_int_t)s->ledger->n_trials, "records", (json_int_t)s->ledger->n_evaluations, "images",
-        (json_int_t)s->images, "attempt_images", (json_int_t)s->attempt_images, "images_per_s",
-        qsv_json_number(qsv_state_rate(s)), "peak_mem_bytes", (json_int_t)s->peak_mem_bytes,
-        "layer_forwards_asked", (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0),
-        "layer_forwards_done", (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0),
-        "waited_part", qsv_json_number(waited_part(s)), "selected", make_selected(s));
+        "run", qsv_json_string(qsv_reader_path(s->reader)), "run_id", qsv_reader_run_id(s->reader),
+        "state", qsv_state_word(s), "why", qsv_json_string(s->attempt ? s->attempt->why : ""),
+        "holder", make_holder(s), "attempt", s->attempt ? (int)s->attempt->number : 0, "strategy",
+        qsv_json_string(s->search ? s->search->row.strategy : ""), "step",
+        qsv_json_string(qsv_state_step(s)), "trials", (json_int_t)s->ledger->n_trials, "records",
+        (json_int_t)s->ledger->n_evaluations, "images", (json_int_t)s->images, "attempt_images",
+        (json_int_t)s->attempt_images, "images_per_s", qsv_json_number(qsv_state_rate(s)),
+        "peak_mem_bytes", (json_int_t)s->peak_mem_bytes, "layer_forwards_asked",
+        (json_int_t)(s->attempt ? s->attempt->layer_forwards_asked : 0), "layer_forwards_done",
+        (json_int_t)(s->attempt ? s->attempt->layer_forwards_done : 0), "waited_part",
+        qsv_json_number(waited_part(s)), "selected", make_selected(s));
     char *text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(o);
     if (!text)
-        return qsv_fail(err, QSV_EFAILED, "%s: its texts can't be written as JSON",
-                        qsv_reader_path(s->reader));
+        return qsv_fail_memory(err, "the status");
     qsv_strbuf_puts(out, text);
     qsv_strbuf_puts(out, "\n");
     free(text);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "results/json.h"
 #include "results/lock.h"
 #include "runner/submission.h"
 
@@ -122,12 +122,13 @@ static json_t *make_job(const struct qsv_situation *s)
     const struct qsv_slurm_job *j = &s->job;
     if (!s->submitted)
         return json_null();
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "id", j->id, "state",
-                     j->known       ? j->state
-                     : *s->no_queue ? "UNKNOWN"
-                                    : "FORGOTTEN",
-                     "reason", *s->no_queue ? s->no_queue : j->reason, "nodes", j->node_list,
-                     "used", j->used, "left", j->left, "start", j->start, "exit_status",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", j->id, "state",
+                     qsv_json_string(j->known       ? j->state
+                                     : *s->no_queue ? "UNKNOWN"
+                                                    : "FORGOTTEN"),
+                     "reason", qsv_json_string(*s->no_queue ? s->no_queue : j->reason), "nodes",
+                     qsv_json_string(j->node_list), "used", qsv_json_string(j->used), "left",
+                     qsv_json_string(j->left), "start", qsv_json_string(j->start), "exit_status",
                      s->ended ? json_integer(s->status) : json_null());
 }
 
@@ -136,27 +137,29 @@ static json_t *make_live(const struct qsv_situation *s)
     const struct qsv_live *l = &s->live;
     if (!s->has_live)
         return json_null();
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:f}", "step", l->step,
-                     "trials", (json_int_t)l->trials, "images", (json_int_t)l->images,
-                     "forwards_done", (json_int_t)l->done, "forwards_all", (json_int_t)l->all,
-                     "images_per_s", qsv_live_rate(l), "age_s", s->age_s, "workers",
-                     (json_int_t)l->workers, "workers_alive", (json_int_t)l->alive, "waited_part",
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:f}", "step",
+                     qsv_json_string(l->step), "trials", (json_int_t)l->trials, "images",
+                     (json_int_t)l->images, "forwards_done", (json_int_t)l->done, "forwards_all",
+                     (json_int_t)l->all, "images_per_s", qsv_json_number(qsv_live_rate(l)), "age_s",
+                     qsv_json_number(s->age_s), "workers", (json_int_t)l->workers, "workers_alive",
+                     (json_int_t)l->alive, "waited_part",
                      l->worked_s > 0 ? l->waited_s / l->worked_s : 0);
 }
 
 enum qsv_status qsv_situation_add_json(const struct qsv_situation *s, const char *run_folder,
                                        struct qsv_strbuf *text, struct qsv_error *err)
 {
-    json_t *o = text->len ? json_loads(text->text, 0, NULL) : json_pack("{s:s}", "run", run_folder);
+    json_t *o = text->len ? json_loads(text->text, 0, NULL)
+                          : json_pack("{s:o}", "run", qsv_json_string(run_folder));
     char *dump = NULL;
     if (o && !json_object_set_new(o, "job", make_job(s)) &&
         !json_object_set_new(o, "now", make_live(s)) &&
         !json_object_set_new(o, "last_error",
-                             s->error.len ? json_string(s->error.text) : json_null()))
+                             s->error.len ? qsv_json_string(s->error.text) : json_null()))
         dump = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
     json_decref(o);
     if (!dump)
-        return qsv_fail(err, QSV_EFAILED, "%s: its texts can't be written as JSON", run_folder);
+        return qsv_fail_memory(err, "the status");
     qsv_strbuf_fini(text);
     qsv_strbuf_printf(text, "%s\n", dump);
     free(dump);

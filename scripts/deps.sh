@@ -4,7 +4,7 @@
 #   deps.sh PURPOSE...          installs what is missing (as root, or by sudo)
 #   deps.sh --check PURPOSE...  only names what is missing; status 1 where something is
 #
-# Purposes: build, run (build, the default sweep's data, what reports draw with), test, slurm, reference, report, bench, lint, package.
+# Purposes: build, run (build, the default sweep's data, what reports draw with), test, fuzz, slurm, reference, report, bench, lint, package.
 # Whether a package is missing is asked of what the build needs from it (pkg-config, a command, a file), never
 # of dpkg, so that libraries from a cluster's modules count too.
 set -eu
@@ -38,6 +38,7 @@ hdf5-tools              test             command h5diff
 procps                  test             command pgrep
 zsh                     test             command zsh
 python3-minimal         test             file /usr/bin/python3
+libclang-rt-dev         fuzz             fuzzer clang
 slurm-wlm               slurm            slurm
 munge                   slurm            command munged
 libdnnl-dev             bench            header dnnl.h
@@ -52,8 +53,8 @@ python3-h5py            reference        python h5py
 python3-pandas          reference        python pandas
 python3-matplotlib      reference        python matplotlib
 libopenblas0-pthread    reference,bench  file /usr/lib/*/openblas-pthread/libopenblas.so.0
-clang                   lint             command clang
-libomp-dev              lint             openmp clang
+clang                   lint,fuzz        command clang
+libomp-dev              lint,fuzz        openmp clang
 clang-format            lint             command clang-format
 cppcheck                lint             command cppcheck
 shellcheck              lint,package     command shellcheck
@@ -75,6 +76,10 @@ there() {
     case $1 in
     command) command -v "$2" >/dev/null 2>&1 ;;
     file) exists "$2" ;;
+    fuzzer)
+        echo 'int LLVMFuzzerTestOneInput(const void *p, unsigned long n) { return !p && n; }' |
+            $2 -fsanitize=fuzzer,address -x c -o /dev/null - >/dev/null 2>&1
+        ;;
     header) echo "#include <$2>" | ${CC:-cc} -E - >/dev/null 2>&1 ;;
     openmp) echo 'int main(void) { return 0; }' | $2 -fopenmp -x c -o /dev/null - >/dev/null 2>&1 ;;
     library) pkg-config --exists "$2" 2>/dev/null ;;

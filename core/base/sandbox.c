@@ -89,7 +89,8 @@ static enum qsv_status wait_for(pid_t child, const struct answer *a, const char 
                             name, strerror(errno));
     if (!a->given)
         return fail_ended(how, name, err);
-    return a->status ? qsv_fail(err, a->status, "%s", a->err.text) : QSV_OK;
+    /* A child that was led astray may have left no end to the text. */
+    return a->status ? qsv_fail(err, a->status, "%.*s", QSV_ERROR_TEXT - 1, a->err.text) : QSV_OK;
 }
 
 enum qsv_status qsv_sandbox_run(qsv_sandbox_work *work, void *context, void *result, size_t bytes,

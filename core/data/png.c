@@ -76,6 +76,8 @@ static enum qsv_status read_header(struct png *p, struct qsv_error *err)
     png_set_read_fn(p->png, p, read_data);
     png_set_chunk_malloc_max(p->png, CHUNK_BYTES);
     png_set_chunk_cache_max(p->png, CACHED_CHUNKS);
+    /* Texts, profiles and the like: each may be compressed, and libpng keeps them all. */
+    png_set_keep_unknown_chunks(p->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(p->png, p->info);
     p->width = png_get_image_width(p->png, p->info);
     p->height = png_get_image_height(p->png, p->info);

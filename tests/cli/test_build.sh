@@ -6,7 +6,7 @@ make=(make --no-print-directory "B=$B")
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 expect 'make help' 0 "${make[@]}" help
-for target in all run test unit asan test-reference test-package dist deb lint deps install uninstall clean; do
+for target in all run test unit asan fuzz test-reference test-package dist deb lint deps install uninstall clean; do
     holds "make help has $target" "  $target "
 done
 

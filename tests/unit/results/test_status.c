@@ -105,6 +105,22 @@ static void json_has_the_same(void **state)
     fixture_fini(&f);
 }
 
+/* What an error says may quote a path of another time's letters. */
+static void json_takes_any_bytes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 15);
+    struct qsv_store *s = open_store(&f, NULL);
+    assert_int_equal(qsv_store_begin_search(s, 7, "\xff", "x", NULL), QSV_OK);
+    assert_int_equal(qsv_store_close(s, false, "no file 'caf\xe9'", NULL), QSV_OK);
+    json_t *o = json_loads(report(f.folder, 1), 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(o, "why")), "no file 'caf?'");
+    assert_string_equal(json_string_value(json_object_get(o, "strategy")), "?");
+    json_decref(o);
+    fixture_fini(&f);
+}
+
 static void what_is_no_run_is_refused(void **state)
 {
     (void)state;
@@ -119,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_of_a_run_is_told),
         cmocka_unit_test(json_has_the_same),
+        cmocka_unit_test(json_takes_any_bytes),
         cmocka_unit_test(what_is_no_run_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

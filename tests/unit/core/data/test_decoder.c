@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "core/base/rng.h"
@@ -104,22 +105,85 @@ static void test_png_with_a_wrong_checksum(void **state)
     free(data);
 }
 
-/* The first scan of a progressive file again and again. */
-static void test_more_scans_than_anybody_writes(void **state)
+static size_t put_chunk(uint8_t *out, const char *type, const uint8_t *data, size_t n)
+{
+    const uint8_t length[] = {n >> 24 & 255, n >> 16 & 255, n >> 8 & 255, n & 255};
+    memcpy(out, length, 4);
+    memcpy(out + 4, type, 4);
+    memcpy(out + 8, data, n);
+    const uint32_t crc = (uint32_t)crc32(0, out + 4, (unsigned)n + 4);
+    const uint8_t check[] = {crc >> 24, crc >> 16 & 255, crc >> 8 & 255, crc & 255};
+    memcpy(out + 8 + n, check, 4);
+    return n + 12;
+}
+
+static long peak_kb(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* A hundred texts of 8 KB, which libpng would make 8 MB each of, and keep. */
+static void test_png_with_compressed_texts(void **state)
 {
     (void)state;
-    size_t n, out = 0;
+    enum { TEXT_BYTES = 8000000, N_TEXTS = 100, IHDR_END = 33 };
+    struct qsv_error err = {0};
+    size_t n, at = IHDR_END;
+    uint8_t *data = read_image_file("n03445777/grey.png", &n), *text = malloc(TEXT_BYTES);
+    uLongf packed = compressBound(TEXT_BYTES);
+    uint8_t *chunk = calloc(1, packed + 3); /* a keyword, its end, method 0 */
+    chunk[0] = 'k';
+    memset(text, 'a', TEXT_BYTES);
+    assert_int_equal(compress2(chunk + 3, &packed, text, TEXT_BYTES, 9), Z_OK);
+    uint8_t *file = malloc(n + N_TEXTS * (packed + 15));
+    memcpy(file, data, IHDR_END);
+    for (int i = 0; i < N_TEXTS; i++)
+        at += put_chunk(file + at, "zTXt", chunk, packed + 3);
+    memcpy(file + at, data + IHDR_END, n - IHDR_END);
+    free(text);
+    free(chunk);
+    const long before_kb = peak_kb();
+    assert_int_equal(qsv_transform_image(&tiny, file, at + n - IHDR_END, pixels, &err), QSV_OK);
+    assert_in_range(peak_kb() - before_kb, 0, 50000);
+    free(file);
+    free(data);
+}
+
+/* A progressive file that has its first scan `times` times more, and that many pixels a side (0: as
+ * many as it has). */
+static uint8_t *repeat_scan(size_t *bytes, int times, uint16_t side)
+{
+    size_t n, out;
     uint8_t *data = read_image_file("n01440764/progressive.JPEG", &n);
     size_t scan = find_marker(data, n, 0xda) - 2, end = scan + 2;
     while (!(data[end] == 0xff && data[end + 1] && data[end + 1] != 0xff))
         end++;
-    uint8_t *more = malloc(n + 120 * (end - scan));
+    if (side)
+        memcpy(data + find_marker(data, n, 0xc2) + 3,
+               (uint8_t[]){side >> 8, side & 255, side >> 8, side & 255}, 4);
+    uint8_t *more = malloc(n + (size_t)times * (end - scan));
     memcpy(more, data, out = end);
-    for (int i = 0; i < 120; i++, out += end - scan)
+    for (int i = 0; i < times; i++, out += end - scan)
         memcpy(more + out, data + scan, end - scan);
     memcpy(more + out, data + end, n - end);
-    expect_refused(more, out + n - end, "is a JPEG file of more than 100 scans");
-    free(more);
+    free(data);
+    *bytes = out + n - end;
+    return more;
+}
+
+static void test_more_scans_than_anybody_writes(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *data = repeat_scan(&n, 120, 0);
+    expect_refused(data, n, "is a JPEG file of more than 100 scans");
+    free(data);
+
+    /* Each says next to nothing and costs as much as the image is large. */
+    data = repeat_scan(&n, 20, 8192);
+    expect_refused(data, n, "is a JPEG file of more than 16 scans");
     free(data);
 }
 
@@ -178,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_images_too_large),
         cmocka_unit_test(test_png_of_16_bits),
         cmocka_unit_test(test_png_with_a_wrong_checksum),
+        cmocka_unit_test(test_png_with_compressed_texts),
         cmocka_unit_test(test_more_scans_than_anybody_writes),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_mutations),
