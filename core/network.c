@@ -9,6 +9,7 @@
 #include "core/base/alloc.h"
 #include "core/correct.h"
 #include "core/fold.h"
+#include "core/refit.h"
 
 struct qsv_network {
     const struct qsv_model *model;
@@ -318,17 +319,11 @@ static const struct qsv_layer *layer_of(const struct qsv_graph *g, const char *t
     return NULL;
 }
 
-enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv_network *n,
-                                       struct qsv_error *err)
+static enum qsv_status dequantize_all(struct qsv_tensors *out, const struct qsv_model *m,
+                                      const struct qsv_bank_entry *const *entries,
+                                      struct qsv_error *err)
 {
-    const struct qsv_model *m = n->model;
     enum qsv_status st = QSV_OK;
-    *out = (struct qsv_tensors){0};
-    if (n->own)
-        return qsv_fail(err, QSV_EINPUT,
-                        "%s: a quantized model no longer has the checkpoint's norms: export from "
-                        "the model it was made from",
-                        m->path);
     for (size_t i = 0; !st && i < m->tensors.n; i++) {
         const struct qsv_tensor *from = &m->tensors.v[i];
         struct qsv_tensor *t;
@@ -338,12 +333,30 @@ enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv
             break;
         const struct qsv_layer *layer = layer_of(&m->graph, from->name, &l);
         if (layer)
-            dequantize((float *)t->data, n->entries[l], layer);
+            dequantize((float *)t->data, entries[l], layer);
         else
             memcpy(t->data, from->data, from->bytes);
     }
+    return st ? st : qsv_correct_tensors(out, &m->graph, entries, err);
+}
+
+enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv_network *n,
+                                       struct qsv_error *err)
+{
+    struct qsv_refit *refit = NULL;
+    enum qsv_status st = QSV_OK;
+    *out = (struct qsv_tensors){0};
+    if (n->own)
+        return qsv_fail(err, QSV_EINPUT,
+                        "%s: a quantized model no longer has the checkpoint's norms: export from "
+                        "the model it was made from",
+                        n->model->path);
+    if (n->affine != QSV_F32)
+        st = qsv_refit_create(&refit, n->model, n->entries, n->formats, n->multiplier, n->shift,
+                              err);
     if (!st)
-        st = qsv_correct_tensors(out, &m->graph, n->entries, err);
+        st = dequantize_all(out, n->model, refit ? qsv_refit_entries(refit) : n->entries, err);
+    qsv_refit_destroy(refit);
     if (st)
         qsv_tensors_fini(out);
     return st;

@@ -41,9 +41,10 @@ enum qsv_status qsv_network_save(const struct qsv_network *n, const char *path,
 enum qsv_status qsv_network_fold(struct qsv_tensors *out, const struct qsv_network *n,
                                  struct qsv_error *err);
 
-/* The source's tensors under the checkpoint's names, weights replaced by f32(code x scale) and
- * corrections put into norms and biases, for qsv_safetensors_write. Multipliers and shifts that are
- * stored as halves are not in it. A network of a folded model has no such tensors: QSV_EINPUT. */
+/* The source's tensors under the checkpoint's names, for qsv_safetensors_write: weights replaced by
+ * f32(code x scale), corrections put into norms and biases. Where multipliers and shifts are stored
+ * as halves or bytes, scales and corrections are those that give the stored ones (core/refit.h). A
+ * network of a folded model has no such tensors: QSV_EINPUT. */
 enum qsv_status qsv_network_dequantize(struct qsv_tensors *out, const struct qsv_network *n,
                                        struct qsv_error *err);
 

@@ -6,8 +6,8 @@ and compares, image by image, who is right with what results.h5 has of the selec
 file with `images`, such as `qsvit pack` makes of JPEG and PNG; --first: `dataset.first` of the spec; --images: only so many, which the run's order of images has first.
 
 A membrane potential that sits on its threshold falls either way by rounding, and then an image's logits move. On how many images that
-happens is seen by running PyTorch twice, in f32 and in f64: on so many the two may differ. Where the run has f16 multipliers
-(`quantizer.affine`), which the safetensors file has not, one image in twenty more. Exit status 1 where more do.
+happens is seen by running PyTorch twice, in f32 and in f64: on so many the two may differ. Where the run's multipliers are rounded
+(`quantizer.affine`), which puts more potentials there, one image in twenty more. Exit status 1 where more do.
 """
 import argparse
 import gzip
