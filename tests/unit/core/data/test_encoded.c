@@ -359,12 +359,11 @@ static void test_damaged_images_are_named(void **state)
     qsv_dataset_close(d);
 }
 
-/* The first, one in the middle and the last are left out, where that is asked for. */
-static void test_damaged_images_are_left_out(void **state)
+static const int damaged[] = {0, 7, N_IMAGE_FILES - 1};
+
+static void write_damaged_tar(const char *name)
 {
-    (void)state;
-    static const int damaged[] = {0, 7, N_IMAGE_FILES - 1};
-    struct archive *a = begin_tar("skip.tar", ARCHIVE_FORMAT_TAR_USTAR);
+    struct archive *a = begin_tar(name, ARCHIVE_FORMAT_TAR_USTAR);
     for (int i = 0; i < N_IMAGE_FILES; i++) {
         if (i == damaged[0] || i == damaged[1] || i == damaged[2])
             add_entry(a, image_files[i], "GIF89a, it says", 15);
@@ -372,6 +371,13 @@ static void test_damaged_images_are_left_out(void **state)
             add_image(a, image_files[i], image_files[i]);
     }
     end_tar(a);
+}
+
+/* The first, one in the middle and the last are left out, where that is asked for. */
+static void test_damaged_images_are_left_out(void **state)
+{
+    (void)state;
+    write_damaged_tar("skip.tar");
     struct qsv_dataset_source s = {.images = in_folder("skip.tar"), .transform = small};
     struct qsv_dataset *all = open_good(&s), *again;
     s.on_error = QSV_ON_ERROR_SKIP;
