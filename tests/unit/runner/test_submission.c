@@ -217,7 +217,7 @@ static void test_situation(void **state)
     put("job.id", "42\n");
     put("job.log", "qsvit: /r: no room\n");
     put("live", "qsvit live 1700000000\nattempt 1\nworkers 8 alive 7\ntrials 4 images 100\n"
-                "recorded 0 done 100 all 400 in 10 s\nstep base\n");
+                "recorded 0 done 100 all 400 in 10 s\nworked 80 s waited 2 s\nstep base\n");
     put_lock("42");
     queue("*42) line 42 RUNNING n[1-2] None;;");
     qsv_situation_find(&s, folder);
@@ -227,7 +227,9 @@ static void test_situation(void **state)
         b.text, "job        42 RUNNING on n[1-2] for 0:10, 1:00 left until its time limit\n"
                 "now        base: 4 trials on 100 images, 25 %, 10 images a second, 30 s left of "
                 "this call ("));
-    assert_non_null(strstr(b.text, "workers    7 of 8 alive\nlast error qsvit: /r: no room\n"));
+    assert_non_null(strstr(b.text, "workers    7 of 8 alive\n"
+                                   "images     workers wait 2.5 % of their time for them\n"
+                                   "last error qsvit: /r: no room\n"));
     qsv_strbuf_fini(&b);
     qsv_situation_fini(&s);
 
