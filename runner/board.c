@@ -225,7 +225,7 @@ static enum qsv_status find_curve(struct curve *c, const struct qsv_reader *r)
     return QSV_OK;
 }
 
-/* Twice the bound, where there is one: what loses far more is at the upper edge. */
+/* Three times the bound, where there is one: what loses more is at the upper edge. */
 static double highest(const struct curve *c, double bound_points)
 {
     double most = fmax(c->most, 1);
@@ -240,15 +240,14 @@ static void add_curve(struct qsv_strbuf *out, const struct qsv_board *b, unsigne
         return;
     }
     if (c.n > 1)
-        qsv_plot_draw(
-            out, &(struct qsv_plot){.points = c.points,
-                                    .n = c.n,
-                                    .y_most = highest(&c, b->bound_points),
-                                    .y_line = b->bound_points,
-                                    .title = "points of top-1 lost, over bytes of the model: o the "
-                                             "front, . others, B f32, @ selected, --- bound",
-                                    .columns = b->columns,
-                                    .rows = rows});
+        qsv_plot_draw(out, &(struct qsv_plot){.points = c.points,
+                                              .n = c.n,
+                                              .y_most = highest(&c, b->bound_points),
+                                              .y_line = b->bound_points,
+                                              .title = "points of top-1 lost over bytes (o front, "
+                                                       ". other, B f32, @ selected, -- bound)",
+                                              .columns = b->columns,
+                                              .rows = rows});
     free(c.points);
 }
 

@@ -24,10 +24,10 @@ static struct {
     bool ready; /* the handlers are in place */
     bool has_input;
     struct termios before, during;
-    struct sigaction deadly[N_DEADLY], stop, winch;
+    struct sigaction deadly[N_DEADLY], stop, resume, winch;
 } terminal;
 
-static volatile sig_atomic_t taken, suspended, changed;
+static volatile sig_atomic_t taken, suspended, resumed, changed;
 
 /* By all means of a signal handler: nothing else may be called here. */
 static void put_back(void)
@@ -67,6 +67,12 @@ static void on_stop(int number)
     suspended = 1;
 }
 
+static void on_resume(int number)
+{
+    (void)number;
+    resumed = 1;
+}
+
 static void on_winch(int number)
 {
     (void)number;
@@ -82,7 +88,7 @@ bool qsv_screen_is_possible(void)
 static void catch_signals(void)
 {
     struct sigaction die = {.sa_handler = on_deadly}, stop = {.sa_handler = on_stop},
-                     winch = {.sa_handler = on_winch};
+                     resume = {.sa_handler = on_resume}, winch = {.sa_handler = on_winch};
     for (int i = 0; i < N_DEADLY; i++) {
         sigaction(deadly[i], &die, &terminal.deadly[i]);
         /* As under nohup: what was ignored stays ignored. */
@@ -90,6 +96,7 @@ static void catch_signals(void)
             sigaction(deadly[i], &terminal.deadly[i], NULL);
     }
     sigaction(SIGTSTP, &stop, &terminal.stop);
+    sigaction(SIGCONT, &resume, &terminal.resume);
     sigaction(SIGWINCH, &winch, &terminal.winch);
     terminal.ready = true;
 }
@@ -99,6 +106,7 @@ static void release_signals(void)
     for (int i = 0; i < N_DEADLY; i++)
         sigaction(deadly[i], &terminal.deadly[i], NULL);
     sigaction(SIGTSTP, &terminal.stop, NULL);
+    sigaction(SIGCONT, &terminal.resume, NULL);
     sigaction(SIGWINCH, &terminal.winch, NULL);
     terminal.ready = false;
 }
@@ -160,13 +168,20 @@ enum qsv_status qsv_screen_draw(const struct qsv_strbuf *lines, struct qsv_error
     return st;
 }
 
-/* Stops as Ctrl-Z asks, the terminal being as it was meanwhile. */
-static void suspend(void)
+/* Stops as Ctrl-Z asks, the terminal being as it was meanwhile. Whatever has stopped the process,
+ * the terminal is taken again when it goes on: a shell has used it. */
+static bool was_away(void)
 {
-    suspended = 0;
-    put_back();
-    raise(SIGSTOP);
+    if (suspended) {
+        suspended = 0;
+        put_back();
+        raise(SIGSTOP);
+    }
+    if (!resumed)
+        return false;
+    resumed = 0;
     take();
+    return true;
 }
 
 static int read_key(void)
@@ -184,10 +199,8 @@ int qsv_screen_wait(double seconds)
     double end_s = qsv_clock_monotonic_s() + seconds;
     for (double left = seconds; left > 0 && !changed; left = end_s - qsv_clock_monotonic_s()) {
         int n = poll(&input, 1, (int)(left * 1000) + 1);
-        if (suspended) {
-            suspend();
+        if (was_away())
             break;
-        }
         if (n > 0)
             return read_key();
         if (n < 0 && errno != EINTR)

@@ -24,7 +24,7 @@ same 'nothing but text' '' "$(printf '%s\n' "$out" | LC_ALL=C grep '[^ -~]')"
 expect 'a finished run' 0 "$QSVIT" watch "$TMP/mine"
 first=$out
 holds 'its selection' 'selected   '
-holds 'its curve' 'points of top-1 lost, over bytes of the model'
+holds 'its curve' 'points of top-1 lost over bytes'
 holds 'the selected network in it' '@'
 holds 'what was decided' 'decided    '
 same 'the curve shows the bound' yes "$(printf '%s\n' "$out" | grep -qE '^ +\|.*-----' && echo yes)"

@@ -255,6 +255,13 @@ static void it_stops_and_goes_on(void **state)
     size_t from = w.seen.len;
     assert_int_equal(kill(w.child, SIGCONT), 0);
     wait_for(&w, wait_for(&w, from, "\033[?1049h"), "q quits");
+    /* Stopped from outside it can do nothing before, but all the same afterwards. */
+    assert_int_equal(kill(w.child, SIGSTOP), 0);
+    assert_true(WIFSTOPPED(wait_end(&w, WUNTRACED)));
+    assert_int_equal(tcsetattr(w.slave, TCSANOW, &w.before), 0);
+    from = w.seen.len;
+    assert_int_equal(kill(w.child, SIGCONT), 0);
+    wait_for(&w, wait_for(&w, from, "\033[?1049h"), "q quits");
     assert_int_equal(write(w.master, "q", 1), 1);
     assert_int_equal(wait_end(&w, 0), 0);
     assert_terminal_as_before(&w);
