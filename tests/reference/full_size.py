@@ -7,7 +7,7 @@ check_trace.py on --images images in each format. Logits of networks of this siz
 threshold falls either way, in PyTorch's own f32 and f64 too.
 
 Prints a table, a line for each combination and format as soon as it is known; exit 1 where a spike is wrong or something fails.
-$B/qsvit (build/qsvit) is the program, $TMPDIR (/tmp) takes up to 4 GB. All twelve take some 30 minutes on two cores.
+$B/qsvit (build/qsvit) is the program, $TMPDIR (/tmp) takes up to 4 GB. All twelve take less than an hour on two cores.
 """
 import argparse, os, re, subprocess, sys, tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
