@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "results/folder.h"
 #include "results/ledger_file.h"
 #include "results/view.h"
 
-/* How often a run may fold its segments under a reader's hands before the reader gives up. */
+/* How often a run may fold its segments under a reader's hands before the reader gives up. It waits
+ * longer each time, 2 s in all: segments that were folded go one by one. */
 enum { TRIES = 20 };
+static const double WAIT_S = 0.01;
 
 struct qsv_reader {
     char *path;
@@ -88,6 +91,7 @@ static enum qsv_status read_folder(struct qsv_ledger *l, const char *folder, boo
         if (st || !vanished)
             return st;
         qsv_ledger_fini(l);
+        qsv_clock_nap_s(i * WAIT_S);
     }
     return qsv_fail(err, QSV_EIO, "%s: changes faster than it can be read", folder);
 }

@@ -1,8 +1,6 @@
-#include <math.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
-#include "results/lock.h"
 #include "runner/commands.h"
 #include "runner/report.h"
 #include "runner/situation.h"
@@ -63,19 +61,38 @@ static bool any_goes_on(const struct qsv_operands *runs)
     return any;
 }
 
-static enum qsv_status write_once(const struct values *v, bool live, struct qsv_strbuf *warnings,
-                                  struct qsv_error *err)
+static enum qsv_status write_out(const struct values *v, const struct qsv_report_query *q,
+                                 const struct qsv_strbuf *data, struct qsv_error *err)
 {
     const char *output = v->output ? v->output : v->svg ? NULL : "report.html";
-    const struct qsv_report_query q = {
-        .runs = v->runs.v, .n = v->runs.n, .model = v->model, .live = live, .warnings = warnings};
-    struct qsv_strbuf data = {0};
-    enum qsv_status st = qsv_report_data(&data, &q, err);
-    if (!st && output)
-        st = qsv_report_write(output, &q, &data, err);
+    enum qsv_status st = output ? qsv_report_write(output, q, data, err) : QSV_OK;
     if (!st && v->svg)
-        st = qsv_report_draw(v->svg, &data, err);
+        st = qsv_report_draw(v->svg, data, err);
+    return st;
+}
+
+/* What a run has recorded may be missing, or changing, while it goes on: the next round sees more.
+ */
+static bool may_pass(const struct qsv_report_query *q, enum qsv_status st)
+{
+    return q->live && (st == QSV_EINPUT || st == QSV_EIO);
+}
+
+static enum qsv_status write_once(const struct values *v, bool live, struct qsv_error *err)
+{
+    struct qsv_strbuf data = {0}, warnings = {0};
+    const struct qsv_report_query q = {
+        .runs = v->runs.v, .n = v->runs.n, .model = v->model, .live = live, .warnings = &warnings};
+    enum qsv_status st = qsv_report_data(&data, &q, err);
+    if (!st)
+        st = write_out(v, &q, &data, err);
+    else if (may_pass(&q, st))
+        st = QSV_OK;
     qsv_strbuf_fini(&data);
+    if (live)
+        qsv_strbuf_fini(&warnings);
+    else
+        qsv_print_warnings(&warnings);
     return st;
 }
 
@@ -86,19 +103,14 @@ static void nap(const struct qsv_stop *stop, double seconds)
         qsv_clock_nap_s(0.05);
 }
 
-/* What a run has recorded may be missing, or changing, while it goes on: the next round sees more.
- * The last round comes after the end. */
+/* The last round comes after the end. */
 static enum qsv_status write_on(const struct values *v, struct qsv_error *err)
 {
     const struct qsv_stop stop = {.flag = qsv_stop_on_signals()};
     for (;;) {
-        struct qsv_strbuf warnings = {0};
         const bool live = any_goes_on(&v->runs);
-        enum qsv_status st = write_once(v, live, &warnings, err);
-        if (!live)
-            qsv_print_warnings(&warnings);
-        qsv_strbuf_fini(&warnings);
-        if (!live || (st && st != QSV_EINPUT))
+        enum qsv_status st = write_once(v, live, err);
+        if (st || !live)
             return st;
         nap(&stop, v->every_s);
         if (qsv_stop_asked(&stop))
@@ -112,12 +124,7 @@ static enum qsv_status run(const struct qsv_invocation *in, struct qsv_error *er
     const struct values *v = in->values;
     if (v->every_s < 0.1 || v->every_s > 86400)
         return qsv_fail(err, QSV_EUSAGE, "--every %g: expected 0.1 to 86400 seconds", v->every_s);
-    if (v->live)
-        return write_on(v, err);
-    struct qsv_strbuf warnings = {0};
-    enum qsv_status st = write_once(v, false, &warnings, err);
-    qsv_print_warnings(&warnings);
-    return st;
+    return v->live ? write_on(v, err) : write_once(v, false, err);
 }
 
 const struct qsv_command qsv_cmd_report = {

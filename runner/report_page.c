@@ -1,4 +1,5 @@
 #define _GNU_SOURCE /* strcasestr */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,7 +139,11 @@ static enum qsv_status run_node(const char *script, const char *folder, struct q
 {
     struct qsv_output o;
     struct qsv_strbuf words = {0};
-    char *argv[] = {"node", (char *)script, (char *)folder, NULL};
+    /* By its whole path it is no option of node, whatever the folder is called. */
+    char *whole = realpath(script, NULL);
+    if (!whole)
+        return qsv_fail_memory(err, "a script");
+    char *argv[] = {"node", whole, (char *)folder, NULL};
     enum qsv_status st = qsv_program_run(&o, argv, DRAW_S, err);
     if (st)
         qsv_fail_in(err, st, "SVG files are drawn by node (Debian's nodejs)");
@@ -148,6 +153,7 @@ static enum qsv_status run_node(const char *script, const char *folder, struct q
                       words.len ? words.text : "it says nothing");
     qsv_strbuf_fini(&words);
     qsv_output_fini(&o);
+    free(whole);
     return st;
 }
 
@@ -155,10 +161,10 @@ enum qsv_status qsv_report_draw(const char *folder, const struct qsv_strbuf *dat
                                 struct qsv_error *err)
 {
     struct qsv_strbuf script = {0};
-    char *vega, *name = qsv_file_join(folder, ".figures.js");
-    char *path = name ? qsv_file_temporary(name) : NULL;
+    char *vega, name[48];
+    snprintf(name, sizeof name, ".figures-%ld.cjs", (long)getpid());
+    char *path = qsv_file_join(folder, name);
     enum qsv_status st = path ? read_vega(&vega, err) : qsv_fail_memory(err, folder);
-    free(name);
     if (!st) {
         qsv_strbuf_printf(&script, "%s\n", vega);
         free(vega);

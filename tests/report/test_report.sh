@@ -58,8 +58,8 @@ for _ in $(seq 200); do
     [ -e "$TMP/live/results.h5" ] && break
     sleep 0.05
 done
-run timeout 120 "$QSVIT" report "$TMP/live" --live --every 0.2 -o "$TMP/live.html"
-same 'a live report ends with the run' 0 "$status"
+expect 'a live report ends with the run' 0 \
+    timeout 120 "$QSVIT" report "$TMP/live" --live --every 0.2 -o "$TMP/live.html"
 wait $pid
 same 'the run does not mind' 0 $?
 same 'the last page is of the whole run' 'true false' \
