@@ -1,5 +1,5 @@
-/* What starting another program and waiting for it takes: which signals are passed on to it, and how
- * its process begins.
+/* What starting another program and waiting for it takes: which signals are passed on to it, and
+ * how its process begins.
  */
 #ifndef QSV_SPAWN_H
 #define QSV_SPAWN_H
