@@ -247,6 +247,11 @@ function qsvitCurveLabels(runs, points, paper, inside, box) {
     return qsvitPlaceLabels(labels.filter(inside), box);
 }
 
+function qsvitPaper(paper) {
+    const tip = [[paper.name, paper.source], ["memory", `${paper.model_saved} % saved`], ["top-1 drop", `within ${paper.top1_drop} points`], ["on", `${paper.dataset}, another network`]];
+    return { x: 100 - paper.model_saved, drop: paper.top1_drop, tip };
+}
+
 // Where the predicted line is called by its name: at its middle, where it is flat.
 function qsvitCaption(predicted) {
     const sorted = predicted.slice().sort((a, b) => a.x - b.x);
@@ -279,7 +284,7 @@ function qsvitCurve(data, theme, width, options) {
             trials: points,
             front: matching.filter((p) => p.front).sort((a, b) => a.x - b.x),
             predicted,
-            paper: [{ x: 100 - data.paper.model_saved, drop: data.paper.top1_drop }].filter(inside),
+            paper: [qsvitPaper(data.paper)].filter(inside),
             bounds: bounds.map((bound) => ({ bound })),
             labels: qsvitCurveLabels(runs, points, data.paper, inside, { width: width - 70, height: qsvitSpecs.curve.height, x: xDomain, y: yDomain }),
             captions: several || zoom || !predicted.length ? [] : [qsvitCaption(predicted)],
