@@ -21,7 +21,7 @@ struct qsv_engine;
 
 /* Prepared weights that an engine keeps from call to call, each (layer, format) once; a call whose
  * networks need more has more while it lasts. */
-enum { QSV_ENGINE_KEPT_BYTES = 1 << 29 };
+enum { QSV_ENGINE_KEPT_BYTES = 3 << 28 };
 
 /* What one network did on a batch. Buffers are the caller's; logits are set, the others are added
  * to; any but logits may be NULL. */

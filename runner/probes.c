@@ -172,12 +172,12 @@ static void look_at_memory(struct qsv_finding *f, const struct qsv_patient *p)
         room / qsv_local_ranks(qsv_cores_available(), p->spec ? qsv_spec_cores(p->spec) : 1);
     qsv_strbuf_printf(&f->found, "%.1f GiB%s, %.1f GiB a rank", room / mib / 1024,
                       room < all ? " by its control group" : "", each / mib / 1024);
-    /* Caches of images, networks and baselines, and an engine's values. */
-    if (each < 1200 * mib) {
+    /* The largest published network's, as `qsvit run --dry-run` models it. */
+    if (each < 1945 * mib) {
         f->health = QSV_HEALTH_WARN;
         qsv_strbuf_puts(&f->advice,
-                        "a rank takes up to 1.2 GiB and the model: fewer ranks, or more "
-                        "memory");
+                        "a rank takes up to 1.9 GiB with the largest published network: "
+                        "qsvit run --dry-run says what yours takes");
     }
 }
 
