@@ -18,8 +18,8 @@ static void note_text(struct qsv_diff_report *d, const char *where, const char *
                       a ? a : "", b ? b : "");
 }
 
-static void diff_steps(struct qsv_diff_report *d, const struct qsv_search *a,
-                       const struct qsv_search *b)
+static void diff_steps(struct qsv_diff_report *d, const struct qsv_recorded_search *a,
+                       const struct qsv_recorded_search *b)
 {
     char where[64];
     size_t n = a->n_steps < b->n_steps ? a->n_steps : b->n_steps;
@@ -38,8 +38,8 @@ static void diff_steps(struct qsv_diff_report *d, const struct qsv_search *a,
     }
 }
 
-static void diff_asked(struct qsv_diff_report *d, const struct qsv_search *a,
-                       const struct qsv_search *b)
+static void diff_asked(struct qsv_diff_report *d, const struct qsv_recorded_search *a,
+                       const struct qsv_recorded_search *b)
 {
     size_t n = a->n_asked < b->n_asked ? a->n_asked : b->n_asked;
     if (a->n_asked != b->n_asked)
@@ -57,8 +57,8 @@ static void diff_asked(struct qsv_diff_report *d, const struct qsv_search *a,
     }
 }
 
-static void diff_search(struct qsv_diff_report *d, const struct qsv_search *a,
-                        const struct qsv_search *b)
+static void diff_search(struct qsv_diff_report *d, const struct qsv_recorded_search *a,
+                        const struct qsv_recorded_search *b)
 {
     const struct qsv_search_row *x = &a->row, *y = &b->row;
     if (x->id != y->id || !same(x->strategy, y->strategy))

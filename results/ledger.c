@@ -8,7 +8,7 @@
 #include "jobs/setting.h"
 #include "results/layout.h"
 
-static void free_search(struct qsv_search *s)
+static void free_search(struct qsv_recorded_search *s)
 {
     free(s->row.strategy);
     free(s->row.spec);

@@ -73,7 +73,7 @@ struct qsv_search_row {
     struct qsv_search_cost cost;
 };
 
-struct qsv_search {
+struct qsv_recorded_search {
     struct qsv_search_row row;
     struct qsv_step_row *steps;
     struct qsv_asked_row *asked;
@@ -112,7 +112,7 @@ struct qsv_ledger {
     uint64_t baseline; /* its trial id */
     struct qsv_trial_row *trials;
     struct qsv_evaluation **evaluations; /* in no order; each allocated by itself and never moved */
-    struct qsv_search *searches;
+    struct qsv_recorded_search *searches;
     struct qsv_attempt_row *attempts;
     size_t n_trials, cap_trials, n_evaluations, cap_evaluations;
     size_t n_searches, cap_searches, n_attempts, cap_attempts;
@@ -130,7 +130,7 @@ enum qsv_status qsv_ledger_describe(struct qsv_ledger *l, const struct qsv_run *
 struct qsv_trial_row *qsv_ledger_trial(const struct qsv_ledger *l, uint64_t trial_id);
 struct qsv_evaluation *qsv_ledger_evaluation(const struct qsv_ledger *l, uint64_t trial_id,
                                              uint32_t shard);
-struct qsv_search *qsv_ledger_search(const struct qsv_ledger *l); /* the current one */
+struct qsv_recorded_search *qsv_ledger_search(const struct qsv_ledger *l); /* the current one */
 
 /* Makes a setting known: its trial, or the one that is there. QSV_EINPUT where trial_id is not the
  * id of formats [n_layers], or one of them is no format. */

@@ -24,7 +24,7 @@ void qsv_trial_derive(struct qsv_trial_file_row *row, const struct qsv_ledger *l
                       const struct qsv_trial_row *trial, const struct qsv_figures figures[2],
                       enum qsv_image_set set)
 {
-    const struct qsv_search *search = qsv_ledger_search(l);
+    const struct qsv_recorded_search *search = qsv_ledger_search(l);
     const struct qsv_metrics *m = &figures[set].metrics;
     *row = (struct qsv_trial_file_row){
         .trial = *trial,

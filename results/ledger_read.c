@@ -153,7 +153,7 @@ static enum qsv_status read_steps(const struct reading *in, struct qsv_error *er
         st = check_search(l, rows[i].search, "steps", err);
         if (st)
             break;
-        struct qsv_search *s = &l->searches[rows[i].search - 1];
+        struct qsv_recorded_search *s = &l->searches[rows[i].search - 1];
         if (!qsv_grow(&s->steps, &s->cap_steps, s->n_steps + 1, sizeof *s->steps)) {
             st = qsv_fail_memory(err, "steps");
             break;
@@ -197,7 +197,7 @@ static enum qsv_status read_search_rows(const struct reading *in, struct qsv_err
                           rows[i].number, i);
             break;
         }
-        l->searches[l->n_searches++] = (struct qsv_search){.row = rows[i]};
+        l->searches[l->n_searches++] = (struct qsv_recorded_search){.row = rows[i]};
         rows[i] = (struct qsv_search_row){0};
     }
     qsv_table_free(&qsv_search_table, rows, n);

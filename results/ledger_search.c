@@ -6,12 +6,12 @@
 #include "core/base/hash.h"
 #include "results/ledger.h"
 
-struct qsv_search *qsv_ledger_search(const struct qsv_ledger *l)
+struct qsv_recorded_search *qsv_ledger_search(const struct qsv_ledger *l)
 {
     return l->current_search ? &l->searches[l->current_search - 1] : NULL;
 }
 
-static struct qsv_search *find(const struct qsv_ledger *l, uint64_t id)
+static struct qsv_recorded_search *find(const struct qsv_ledger *l, uint64_t id)
 {
     for (size_t i = 0; i < l->n_searches; i++)
         if (l->searches[i].row.id == id)
@@ -19,12 +19,12 @@ static struct qsv_search *find(const struct qsv_ledger *l, uint64_t id)
     return NULL;
 }
 
-static struct qsv_search *append(struct qsv_ledger *l, uint64_t id)
+static struct qsv_recorded_search *append(struct qsv_ledger *l, uint64_t id)
 {
     if (!qsv_grow(&l->searches, &l->cap_searches, l->n_searches + 1, sizeof *l->searches))
         return NULL;
-    struct qsv_search *s = &l->searches[l->n_searches++];
-    *s = (struct qsv_search){.row = {.number = (uint32_t)l->n_searches, .id = id}};
+    struct qsv_recorded_search *s = &l->searches[l->n_searches++];
+    *s = (struct qsv_recorded_search){.row = {.number = (uint32_t)l->n_searches, .id = id}};
     return s;
 }
 
@@ -42,7 +42,7 @@ static bool set_text(char **text, const char *value)
 enum qsv_status qsv_ledger_begin_search(struct qsv_ledger *l, uint64_t id, const char *strategy,
                                         const char *spec, uint32_t attempt, struct qsv_error *err)
 {
-    struct qsv_search *s = find(l, id);
+    struct qsv_recorded_search *s = find(l, id);
     if (!s)
         s = append(l, id);
     if (!s || !set_text(&s->row.strategy, strategy) || !set_text(&s->row.spec, spec))
@@ -56,7 +56,7 @@ enum qsv_status qsv_ledger_begin_search(struct qsv_ledger *l, uint64_t id, const
 enum qsv_status qsv_ledger_add_step(struct qsv_ledger *l, const char *name, uint64_t trial_id,
                                     const char *decision, const char *why, struct qsv_error *err)
 {
-    struct qsv_search *s = qsv_ledger_search(l);
+    struct qsv_recorded_search *s = qsv_ledger_search(l);
     if (!s)
         return QSV_OK;
     if (!qsv_grow(&s->steps, &s->cap_steps, s->replayed + 1, sizeof *s->steps))
@@ -77,7 +77,7 @@ enum qsv_status qsv_ledger_add_step(struct qsv_ledger *l, const char *name, uint
 enum qsv_status qsv_ledger_add_asked(struct qsv_ledger *l, uint64_t trial_id, const char *step,
                                      const char *description, struct qsv_error *err)
 {
-    struct qsv_search *s = qsv_ledger_search(l);
+    struct qsv_recorded_search *s = qsv_ledger_search(l);
     if (!s)
         return QSV_OK;
     const char *name = step ? step : "";
@@ -98,7 +98,7 @@ enum qsv_status qsv_ledger_add_asked(struct qsv_ledger *l, uint64_t trial_id, co
 
 void qsv_ledger_end_search(struct qsv_ledger *l)
 {
-    struct qsv_search *s = qsv_ledger_search(l);
+    struct qsv_recorded_search *s = qsv_ledger_search(l);
     while (s && s->n_steps > s->replayed) {
         struct qsv_step_row *step = &s->steps[--s->n_steps];
         free(step->name);

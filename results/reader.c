@@ -112,7 +112,7 @@ static enum qsv_status read_run(struct qsv_reader *r, bool with_arrays, struct q
 static void fill_trial(struct qsv_reader_trial *out, const struct qsv_ledger *l,
                        const struct qsv_view_trial *t)
 {
-    const struct qsv_search *search = qsv_ledger_search(l);
+    const struct qsv_recorded_search *search = qsv_ledger_search(l);
     const struct qsv_trial_row *row = t->row;
     *out = (struct qsv_reader_trial){
         .id = row->id,
@@ -269,7 +269,7 @@ size_t qsv_reader_record_count(const struct qsv_reader *r)
 
 const char *qsv_reader_spec(const struct qsv_reader *r)
 {
-    const struct qsv_search *search = qsv_ledger_search(&r->ledger);
+    const struct qsv_recorded_search *search = qsv_ledger_search(&r->ledger);
     return search ? search->row.spec : NULL;
 }
 

@@ -27,7 +27,7 @@ static json_t *make_constraint(const char *text)
     return value;
 }
 
-static json_t *make_steps(const struct qsv_search *s)
+static json_t *make_steps(const struct qsv_recorded_search *s)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < s->n_steps; i++) {
@@ -84,7 +84,7 @@ static bool count_trial(struct asked_list *list, const struct qsv_asked_row *row
     return qsv_index_add(&list->seen, row->trial_id, 0, at);
 }
 
-static json_t *make_asked(const struct qsv_search *s, const struct qsv_view *v,
+static json_t *make_asked(const struct qsv_recorded_search *s, const struct qsv_view *v,
                           const struct qsv_index *by_id)
 {
     struct asked_list list = {0};
@@ -107,7 +107,7 @@ static json_t *make_asked(const struct qsv_search *s, const struct qsv_view *v,
     return NULL;
 }
 
-static json_t *make_search(const struct qsv_reader *r, const struct qsv_search *s,
+static json_t *make_search(const struct qsv_reader *r, const struct qsv_recorded_search *s,
                            const struct qsv_index *by_id)
 {
     const struct qsv_ledger *l = qsv_reader_ledger(r);

@@ -86,7 +86,7 @@ static enum qsv_status add_cell(struct matrix *m, const struct qsv_reader *r,
     return QSV_OK;
 }
 
-static bool has_step(const struct qsv_search *s)
+static bool has_step(const struct qsv_recorded_search *s)
 {
     for (size_t i = 0; i < s->n_asked; i++)
         if (!strcmp(s->asked[i].step, STEP))
@@ -95,9 +95,9 @@ static bool has_step(const struct qsv_search *s)
 }
 
 /* The current search, or else the last one that has such a step. */
-static const struct qsv_search *find_search(const struct qsv_ledger *l)
+static const struct qsv_recorded_search *find_search(const struct qsv_ledger *l)
 {
-    const struct qsv_search *found = qsv_ledger_search(l);
+    const struct qsv_recorded_search *found = qsv_ledger_search(l);
     if (found && has_step(found))
         return found;
     found = NULL;
@@ -120,7 +120,7 @@ static enum qsv_status fill(struct matrix *m, const struct qsv_reader *r,
                             enum qsv_query_images images, struct qsv_error *err)
 {
     struct qsv_index by_id = {0};
-    const struct qsv_search *s = find_search(qsv_reader_ledger(r));
+    const struct qsv_recorded_search *s = find_search(qsv_reader_ledger(r));
     if (!s)
         return qsv_fail(err, QSV_EINPUT, "%s: no search in it has measured sensitivity",
                         qsv_reader_path(r));

@@ -10,13 +10,13 @@ struct qsv_state {
     const struct qsv_reader *reader; /* the caller's; whatever is pointed to below is its */
     const struct qsv_ledger *ledger;
     struct qsv_lock_holder holder;
-    const struct qsv_attempt_row *attempt;   /* the last one; NULL: none */
-    const struct qsv_search *search;         /* the last one; NULL: none */
-    const struct qsv_reader_trial *selected; /* by the last search; NULL: nothing yet */
-    uint64_t images;                         /* trials x images recorded, all attempts */
-    uint64_t attempt_images;                 /* in the last attempt */
-    uint64_t peak_mem_bytes;                 /* of the rank that took most, in the last attempt */
-    double attempt_s;                        /* how long that has taken so far; NaN: unknown */
+    const struct qsv_attempt_row *attempt;    /* the last one; NULL: none */
+    const struct qsv_recorded_search *search; /* the last one; NULL: none */
+    const struct qsv_reader_trial *selected;  /* by the last search; NULL: nothing yet */
+    uint64_t images;                          /* trials x images recorded, all attempts */
+    uint64_t attempt_images;                  /* in the last attempt */
+    uint64_t peak_mem_bytes;                  /* of the rank that took most, in the last attempt */
+    double attempt_s;                         /* how long that has taken so far; NaN: unknown */
 };
 
 /* path: what the reader was opened with; of a folder the lock is looked at, too. */

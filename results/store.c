@@ -306,7 +306,7 @@ enum qsv_status qsv_store_add_step(struct qsv_store *s, const struct qsv_step *s
 enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool meets,
                                  struct qsv_error *err)
 {
-    struct qsv_search *search = qsv_ledger_search(&s->ledger);
+    struct qsv_recorded_search *search = qsv_ledger_search(&s->ledger);
     if (!search)
         return qsv_fail(err, QSV_EFAILED, "a selection outside any search");
     search->row.selected = trial_id;
@@ -316,7 +316,7 @@ enum qsv_status qsv_store_select(struct qsv_store *s, uint64_t trial_id, bool me
 
 void qsv_store_note_cost(struct qsv_store *s, const struct qsv_search_cost *cost)
 {
-    struct qsv_search *search = qsv_ledger_search(&s->ledger);
+    struct qsv_recorded_search *search = qsv_ledger_search(&s->ledger);
     if (search)
         search->row.cost = *cost;
 }

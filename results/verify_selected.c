@@ -55,7 +55,7 @@ static enum qsv_status check_file(const char *path, const struct note *n, struct
 static enum qsv_status check_note(const char *path, const struct note *n,
                                   const struct qsv_ledger *l, struct qsv_error *why)
 {
-    const struct qsv_search *search = qsv_ledger_search(l);
+    const struct qsv_recorded_search *search = qsv_ledger_search(l);
     if (n->identity != qsv_identity_hash(&l->identity))
         return qsv_fail(why, QSV_EINPUT, "%s: is of another run", path);
     if (search && l->complete && search->row.meets && search->row.selected != n->trial_id)
@@ -69,7 +69,7 @@ static enum qsv_status check_note(const char *path, const struct note *n,
  * yet. */
 static bool must_be(const struct qsv_ledger *l)
 {
-    const struct qsv_search *search = l ? qsv_ledger_search(l) : NULL;
+    const struct qsv_recorded_search *search = l ? qsv_ledger_search(l) : NULL;
     return search && l->complete && search->row.selected && search->row.meets;
 }
 

@@ -145,7 +145,7 @@ static void say_error(struct qsv_strbuf *line, const struct qsv_board *b)
 /* What the last search has decided, the last few of it. */
 static unsigned add_decisions(struct qsv_strbuf *out, const struct qsv_board *b, unsigned most)
 {
-    const struct qsv_search *s = b->state ? b->state->search : NULL;
+    const struct qsv_recorded_search *s = b->state ? b->state->search : NULL;
     size_t n = s ? s->n_steps : 0, first = n > most ? n - most : 0;
     for (size_t i = first; i < n; i++) {
         struct qsv_strbuf line = {0};

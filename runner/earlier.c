@@ -16,7 +16,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* A trial that was asked for in two steps counts once. */
-static enum qsv_status count_distinct(uint64_t *out, const struct qsv_search *s,
+static enum qsv_status count_distinct(uint64_t *out, const struct qsv_recorded_search *s,
                                       struct qsv_error *err)
 {
     uint64_t *ids = qsv_alloc(s->n_asked + 1, sizeof *ids);
@@ -40,7 +40,7 @@ static enum qsv_status count(uint64_t *out, const char *run_folder, const char *
     if (st)
         return st;
     const struct qsv_ledger *l = qsv_reader_ledger(r);
-    const struct qsv_search *last = NULL;
+    const struct qsv_recorded_search *last = NULL;
     for (size_t i = 0; i < l->n_searches; i++)
         if (!strcmp(l->searches[i].row.strategy, strategy))
             last = &l->searches[i];

@@ -11,7 +11,7 @@
 
 static const struct qsv_search_row *last_of(const struct qsv_ledger *l, const char *strategy)
 {
-    const struct qsv_search *current = qsv_ledger_search(l);
+    const struct qsv_recorded_search *current = qsv_ledger_search(l);
     if (current && !strcmp(current->row.strategy, strategy))
         return &current->row;
     for (size_t i = l->n_searches; i-- > 0;)

@@ -162,7 +162,7 @@ static char *describe_run(const struct stage *s)
     struct qsv_strbuf b = {0};
     struct qsv_reader *r = read_run(s);
     const struct qsv_ledger *l = qsv_reader_ledger(r);
-    const struct qsv_search *search = &l->searches[0];
+    const struct qsv_recorded_search *search = &l->searches[0];
     qsv_strbuf_printf(&b, "selected %016lx meets %d\n", (unsigned long)search->row.selected,
                       search->row.meets);
     for (size_t i = 0; i < search->n_steps; i++)
