@@ -72,7 +72,7 @@ MPI_SHELL_TESTS := $(wildcard tests/mpi/test_*.sh)
 # its lists (*.inc) behind the list of that name. What reads a list is compiled anew.
 ADDED := $(shell find tests/extending -mindepth 2 -name '*.c')
 LISTS := $(patsubst tests/extending/%,%,$(shell find tests/extending -name '*.inc'))
-LISTING := jobs/strategy.c core/quantizer.c core/dataset.c core/models/models.c runner/image_options.c \
+LISTING := jobs/strategy.c core/quantizer.c core/dataset.c core/models/models.c runner/inputs/image_options.c \
            schedulers/launcher.c
 EXTENDED := $(patsubst tests/extending/%.c,$(B)/extended/%.o,$(ADDED)) $(LISTING:%.c=$(B)/extended/%.o)
 EXTENDED_TEST := $(B)/tests/extending/test_extending
@@ -254,11 +254,11 @@ $(call text_h,$(1)): $(1)
 	@mkdir -p $$(@D)
 	$$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $$< >$$@
 endef
-$(foreach t,$(TEMPLATES) runner/completion_bash.sh,$(eval $(call text_rule,$(t))))
+$(foreach t,$(TEMPLATES) runner/program/completion_bash.sh,$(eval $(call text_rule,$(t))))
 
 # A page's parts as strings.
-REPORT_PARTS := $(patsubst %,$(B)/%.inc,$(wildcard runner/report/*))
-$(B)/runner/report/%.inc: runner/report/%
+REPORT_PARTS := $(patsubst %,$(B)/%.inc,$(wildcard runner/report/page/*))
+$(B)/runner/report/page/%.inc: runner/report/page/%
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
@@ -284,15 +284,15 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(BASE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/runner/%.o: EXTRA_CFLAGS = $(MPI_CFLAGS)
-$(B)/runner/version.o: EXTRA_CFLAGS = -I$(B)
-$(B)/runner/version.o: $(B)/version.h
+$(B)/runner/base/version.o: EXTRA_CFLAGS = -I$(B)
+$(B)/runner/base/version.o: $(B)/version.h
 $(B)/schedulers/batch_script.o: EXTRA_CFLAGS = -I$(B)
 $(B)/schedulers/batch_script.o: $(B)/schedulers/job_sh.h
-$(B)/runner/templates.o $(B)/runner/completion_bash.o: EXTRA_CFLAGS = -I$(B)
-$(B)/runner/templates.o: $(foreach t,$(TEMPLATES),$(call text_h,$(t)))
-$(B)/runner/completion_bash.o: $(call text_h,runner/completion_bash.sh)
-$(B)/runner/report_page.o: EXTRA_CFLAGS = -I$(B) $(MPI_CFLAGS)
-$(B)/runner/report_page.o: $(REPORT_PARTS)
+$(B)/runner/program/templates.o $(B)/runner/program/completion_bash.o: EXTRA_CFLAGS = -I$(B)
+$(B)/runner/program/templates.o: $(foreach t,$(TEMPLATES),$(call text_h,$(t)))
+$(B)/runner/program/completion_bash.o: $(call text_h,runner/program/completion_bash.sh)
+$(B)/runner/report/report_page.o: EXTRA_CFLAGS = -I$(B) $(MPI_CFLAGS)
+$(B)/runner/report/report_page.o: $(REPORT_PARTS)
 $(B)/core/engine/%.o: EXTRA_CFLAGS = $(OPENMP)
 $(B)/core/quantizers/%.o: EXTRA_CFLAGS = $(QUANTIZER_CFLAGS)
 $(B)/core/kernels/%.o: EXTRA_CFLAGS = $(KERNEL_CFLAGS) $(ISA_$(notdir $*))

@@ -1,5 +1,5 @@
-/* RUN/selected.h5: runner/selected.c writes it and, once it gave its trial's figures on all judging
- * images, the line in RUN/selected.verified that binds them together. */
+/* RUN/selected.h5: runner/search/selected.c writes it and, once it gave its trial's figures on all
+ * judging images, the line in RUN/selected.verified that binds them together. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

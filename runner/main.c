@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "runner/commands.h"
+#include "runner/program/commands.h"
 #include "schedulers/launcher.h"
 
 /* A file that is opened must never become descriptor 0, 1 or 2 because that one was closed:

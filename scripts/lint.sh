@@ -22,11 +22,19 @@ clang-format --dry-run -Werror "${sources[@]}" ||
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance --inline-suppr \
     --suppress=uninitvar --suppress=legacyUninitvar --suppress=arrayIndexThenCheck \
     --suppress=invalidFunctionArg --suppress=internalAstError:schedulers/batch_script.c \
-    --suppress=internalAstError:runner/templates.c --suppress=internalAstError:runner/completion_bash.c \
-    --suppress=internalAstError:runner/report_page.c \
+    --suppress=internalAstError:runner/program/templates.c --suppress=internalAstError:runner/program/completion_bash.c \
+    --suppress=internalAstError:runner/report/report_page.c \
     --library=posix -I. -j "$(nproc)" \
     -D__linux__ -D__x86_64__ core jobs results schedulers runner ||
     complain 'cppcheck has found something'
+
+# Folders of runner/ include only those before them (docs/design.md).
+before=
+for folder in base transport coordinator inputs worker status doctor bench program pack search report forecast commands; do
+    before="$before|$folder"
+    grep -nE '#include "runner/' "runner/$folder"/*.[ch] | grep -vE "#include \"runner/(${before#|})/|_(yaml|sh)\.h\"" &&
+        complain "runner/$folder/ includes a folder that comes after it, above"
+done
 
 shellcheck -x -S warning "${scripts[@]}" || complain 'shellcheck has found something'
 

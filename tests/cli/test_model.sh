@@ -103,7 +103,7 @@ same 'inspect: in JSON' f16 "$(value "$TMP/half.h5" affine)"
 cmp -s "$TMP/f32.h5" "$TMP/half_f32.h5"
 same 'affine f16: all f32 is the source model' 0 $?
 refuse 'quantize: affine' 'f32' \
-    "$QSVIT" quantize -m $model -o "$TMP/q.h5" --format-all int4 --affine int8
+    "$QSVIT" quantize -m $model -o "$TMP/q.h5" --format-all int4 --affine int4
 
 first=$(value $model layer)
 printf 'default: int4\nlayers:\n  "*": int3\n  %s: int8\n' "$first" >"$TMP/setting.yaml"

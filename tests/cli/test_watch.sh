@@ -1,6 +1,6 @@
 #!/bin/bash
 # qsvit watch where standard output is no terminal: lines while a run goes on, and its end. What it
-# draws on a terminal is tests/unit/runner/test_screen.c's.
+# draws on a terminal is tests/unit/runner/status/test_screen.c's.
 . tests/lib.sh
 . tests/mpi/sweep.sh
 

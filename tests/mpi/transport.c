@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 #include "core/base/rng.h"
-#include "runner/transport_mpi.h"
+#include "runner/transport/transport_mpi.h"
 #include "schedulers/launcher.h"
 
 enum { MESSAGES = 40, LARGEST = 3 << 20 };

@@ -1,7 +1,7 @@
 /* Messages between ranks. One that is understood, packed again, is the same bytes. */
 #include <string.h>
 
-#include "runner/message.h"
+#include "runner/transport/message.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct qsv_message_sizes sizes = {.shape = {.n_layers = 3, .n_lifs = 2, .n_sites = 4},

@@ -9,8 +9,8 @@
 #include "results/holder.h"
 #include "results/lock.h"
 #include "results/verify.h"
-#include "runner/live.h"
-#include "runner/submission.h"
+#include "runner/status/live.h"
+#include "runner/status/submission.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const names[] = {"lock", "live", "job.id", "job.end", "selected.verified"};

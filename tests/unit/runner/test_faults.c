@@ -10,7 +10,7 @@
 
 #include "core/base/io.h"
 #include "results/diff.h"
-#include "runner/sweep.h"
+#include "runner/search/sweep.h"
 #include "tests/unit/runner/tiny.h"
 
 static const char search[] = "  formats: [int4]\n  max_rounds: 1\n";

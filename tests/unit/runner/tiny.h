@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/strbuf.h"
-#include "runner/inputs.h"
+#include "runner/inputs/inputs.h"
 
 static struct qsv_error err;
 
