@@ -22,13 +22,13 @@ static void beside_the_program_or_where_it_was_installed(void **state)
     /* The one file that surely lies beside this program: itself. */
     assert_int_equal(qsv_shared_file_find(&path, "test_shared_file", "", &err), QSV_OK);
     assert_int_equal(access(path, X_OK), 0);
-    assert_non_null(strstr(path, "/runner/test_shared_file"));
+    assert_non_null(strstr(path, "/runner/base/test_shared_file"));
     free(path);
     assert_int_equal(qsv_shared_file_find(&path, "none.js", "get it", &err), QSV_EFAILED);
     assert_null(path);
     assert_non_null(strstr(err.text, "none.js is missing"));
-    assert_non_null(strstr(err.text, "/runner/none.js, "));
-    assert_non_null(strstr(err.text, "/runner/../share/qsvit/none.js): get it"));
+    assert_non_null(strstr(err.text, "/runner/base/none.js, "));
+    assert_non_null(strstr(err.text, "/runner/base/../share/qsvit/none.js): get it"));
 }
 
 static void a_folder_that_is_named_is_the_only_one(void **state)
