@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 
-static const double first_nap_s = 20e-6, longest_nap_s = 1e-3, growth = 1.5;
+static const double first_nap_s = 20e-6, longest_nap_s = 4e-3, growth = 1.5;
 
 static double system_now_s(void *context)
 {

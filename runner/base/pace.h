@@ -20,7 +20,8 @@ struct qsv_wait {
 
 /* Something came: the next nap is a short one. */
 void qsv_wait_reset(struct qsv_wait *w);
-/* Naps for tens of microseconds at first, half as long again each time, a millisecond at most. */
+/* Naps for tens of microseconds at first, half as long again each time, four milliseconds at most.
+ */
 void qsv_wait_nap(struct qsv_wait *w, const struct qsv_clock *clock);
 
 #endif
