@@ -5,7 +5,7 @@ Loads what `qsvit export RUN -o EXPORT.safetensors` wrote into the PyTorch refer
 and compares, image by image, who is right with what results.h5 has of the selected setting. IMAGES: the images' IDX file (.gz or not) or an HDF5
 file with `images`, such as `qsvit pack` makes of JPEG and PNG; --first: `dataset.first` of the spec; --images: only so many, which the run's order of images has first.
 
-A membrane potential that sits on its threshold falls either way by rounding, and then an image's logits move. On how many images that
+A membrane potential that sits on its threshold falls either way by rounding, and then an image's answer may change. On how many images that
 happens is seen by running PyTorch twice, in f32 and in f64: on so many the two may differ. Where the run's multipliers are rounded
 (`quantizer.affine`), which puts more potentials there, one image in twenty more. Exit status 1 where more do.
 """
@@ -65,10 +65,10 @@ def recorded(run):
         return rows['image'].astype(int), rows['label'].astype(int), right[judging], dict(f.attrs)
 
 
-def has_half_multipliers(run):
+def has_rounded_multipliers(run):
     with h5py.File(pathlib.Path(run) / 'selected.h5', 'r') as f:
         rows = f['tensors'][:]
-    return any(r['format'] == 1 and r['name'].endswith(b'.multiplier') for r in rows)
+    return any(r['format'] != 0 and r['name'].endswith(b'.multiplier') for r in rows)
 
 
 def main():
@@ -86,12 +86,12 @@ def main():
             for dtype in logits:
                 logits[dtype].append(net.to(dtype)(x.to(dtype)).double().numpy())
     f32, f64 = (np.concatenate(v) for v in logits.values())
-    moved = int((np.abs(f32 - f64).max(1) > 1e-3).sum())
     ours = f32.argmax(1) == labels
+    moved = int((ours != (f64.argmax(1) == labels)).sum())
     differ = int((ours != right).sum())
     print(f'{len(labels)} images: top-1 {100 * ours.mean():.2f} % by PyTorch, {100 * right.mean():.2f} % recorded; '
-          f'{differ} images right in one alone; spikes on the threshold move the answers to {moved}')
-    return 0 if differ <= moved + (len(labels) // 20 if has_half_multipliers(a.run) else 0) else 1
+          f'{differ} images right in one alone; {moved} in f32 or f64 alone')
+    return 0 if differ <= moved + (len(labels) // 20 if has_rounded_multipliers(a.run) else 0) else 1
 
 
 if __name__ == '__main__':
