@@ -11,6 +11,7 @@ import math
 import pathlib
 import shutil
 import sys
+import time
 
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -59,6 +60,13 @@ class Page:
 
     def count(self, selector):
         return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def until(self, good, seconds=20):
+        """What follows an event comes when the browser has time for it."""
+        end = time.monotonic() + seconds
+        while not good() and time.monotonic() < end:
+            time.sleep(0.05)
+        return good()
 
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -173,7 +181,7 @@ def check_figures(page):
         box = page.run("const s = document.querySelector(`#${arguments[0]} .plot svg`); return s && s.getBoundingClientRect().toJSON()", name)
         check(f"figure {name} is drawn", box is not None and box["width"] > 300 and box["height"] > 40, box)
         page.find(f"#{name} summary").click()
-        check(f"figure {name} as a table", page.count(f"#{name} details table tbody tr") > 0)
+        check(f"figure {name} as a table", page.until(lambda: page.count(f"#{name} details table tbody tr") > 0))
     check("no element came of layers' names in figures and tables", page.count("main img, main image") == 0)
     check("but text did", "<img src=x" in page.find("#sensitivity details").text)
     overlong = page.run("return document.documentElement.scrollWidth > window.innerWidth")
