@@ -63,7 +63,7 @@ static int remove_run(void **state)
 static json_t *report(struct qsv_reader **r)
 {
     struct qsv_error err = {0};
-    json_t *run;
+    json_t *run = NULL;
     if (qsv_reader_open(r, f.folder, true, NULL, &err) || qsv_report_run(&run, *r, &err))
         fail_msg("%s", err.text);
     return run;
