@@ -13,7 +13,7 @@ struct qsv_refit {
     const uint8_t *formats;
     struct qsv_bank_entry *copies;         /* [n_layers] */
     const struct qsv_bank_entry **entries; /* [n_layers]: these */
-    float **rows;                          /* [n_layers]: scales or values of a copy */
+    float **rows;                          /* [n_layers]: scales or values of a copy; NULL: f32 */
     float **corrections;                   /* [n_layers] */
     float **multiplier, **shift;           /* [n_layers][out_ch]: working memory of a fold */
 };
@@ -44,16 +44,24 @@ const struct qsv_bank_entry *const *qsv_refit_entries(const struct qsv_refit *r)
     return r->entries;
 }
 
+/* What is stored behind f32 weights is exact (qsv_affine_of). */
+static bool is_rounded(const struct qsv_refit *r, uint32_t l)
+{
+    return r->formats[l] != QSV_F32;
+}
+
 static bool allocate_layer(struct qsv_refit *r, uint32_t l)
 {
     const struct qsv_layer *layer = &r->model->graph.layers[l];
     const struct qsv_bank_entry *e = &r->copies[l];
     const size_t rows = e->values ? (size_t)layer->n_weights : layer->out_ch;
-    r->rows[l] = qsv_alloc(rows, sizeof(float));
+    if (is_rounded(r, l))
+        r->rows[l] = qsv_alloc(rows, sizeof(float));
     r->corrections[l] = qsv_alloc(layer->out_ch, sizeof(float));
     r->multiplier[l] = qsv_alloc(layer->out_ch, sizeof(float));
     r->shift[l] = qsv_alloc(layer->out_ch, sizeof(float));
-    return r->rows[l] && r->corrections[l] && r->multiplier[l] && r->shift[l];
+    return (r->rows[l] || !is_rounded(r, l)) && r->corrections[l] && r->multiplier[l] &&
+           r->shift[l];
 }
 
 static struct qsv_refit *allocate(const struct qsv_model *model,
@@ -150,7 +158,7 @@ static enum qsv_status refit_chain(struct qsv_refit *r, uint32_t first, float *c
     uint32_t last = first;
     enum qsv_status st = fold(r, first, err);
     for (uint32_t l = first; !st && l != QSV_NO_LAYER; l = r->model->graph.links[l].next) {
-        if (multiplier[l])
+        if (multiplier[l] && is_rounded(r, l))
             scale_rows(r, l, multiplier[l]);
         last = l;
     }

@@ -6,22 +6,12 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/base/alloc.h"
-#include "core/base/rng.h"
 #include "core/fold.h"
 #include "core/network.h"
 #include "core/refit.h"
-
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        struct qsv_error err = {0};                                                                \
-        if (call)                                                                                  \
-            fail_msg("%s: %s", #call, err.text);                                                   \
-    } while (0)
+#include "tests/unit/core/golden_model.h"
 
 enum { MAX_LAYERS = 256 };
 
